@@ -1,0 +1,1 @@
+"""The node: how a study moves, and what it is built from."""

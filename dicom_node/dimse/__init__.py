@@ -1,0 +1,1 @@
+"""DIMSE services: storage SCP and SCU over pynetdicom."""

@@ -1,0 +1,1 @@
+"""Frozen types of the node, standard library only."""

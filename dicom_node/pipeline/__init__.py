@@ -1,0 +1,1 @@
+"""How a study moves: one module a stage."""

@@ -1,0 +1,286 @@
+"""Configuration: `node.yaml` and `DICOM_NODE_*` variables, frozen, unknown keys refused.
+
+Variables nest with two underscores: `DICOM_NODE_HTTP__PORT=8081`. They win over the file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from dicom_node.domain.errors import ConfigurationError
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[\x20-\x5b\x5d-\x7e]+$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NodeSettings(_Section):
+    """Where the node keeps its data, and its keys."""
+
+    data_dir: Path = Field(default=Path("data"), description="folder for everything that the node keeps")
+    min_free_mb: int = Field(default=1024, ge=0, description="below this many MiB free, stores are refused")
+    site: str = Field(default="DICOM Node", max_length=64, description="shown on pages")
+
+
+class PeerSettings(_Section):
+    """A DICOM peer."""
+
+    name: Name
+    ae_title: AeTitle
+    host: str
+    port: Port
+
+
+class DimseSettings(_Section):
+    """The DIMSE side."""
+
+    host: str = "127.0.0.1"
+    port: Port = Field(default=11112, description="0 takes a free port")
+    ae_title: AeTitle = "DICOMNODE"
+    peers: tuple[PeerSettings, ...] = ()
+    allow_list: bool = Field(default=False, description="refuse calling AE titles that are no peer's")
+    require_called_ae_title: bool = Field(
+        default=False, description="refuse associations that call another AE title than ours"
+    )
+    max_associations: int = Field(default=32, ge=1)
+    max_pdu: int = Field(default=65536, ge=0, description="bytes; 0 is unlimited")
+    timeout_s: float = Field(default=30, gt=0, description="seconds without a message before an abort")
+
+
+class HttpSettings(_Section):
+    """The HTTP side."""
+
+    host: str = "127.0.0.1"
+    port: Port = Field(default=8080, description="0 takes a free port")
+    max_upload_mb: int = Field(default=4096, ge=1, description="a larger STOW-RS body is answered 413")
+
+
+class AuthSettings(_Section):
+    """Who may use the HTTP side."""
+
+    mode: Literal["none"] = Field(default="none", description="no accounts: loopback only")
+
+
+class DatabaseSettings(_Section):
+    """Index and workflow databases."""
+
+    url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in data_dir")
+
+
+class DeidentificationSettings(_Section):
+    """What is taken off."""
+
+    profile: Literal["basic"] = "basic"
+    options: tuple[Literal["retain-patient-characteristics"], ...] = Field(
+        default=("retain-patient-characteristics",), description="options of PS3.15 Table E.1-1"
+    )
+
+
+class CompletionSettings(_Section):
+    """When a study is complete."""
+
+    quiet_s: float = Field(default=10, ge=0, description="seconds since the last instance")
+
+
+class RouteWhen(_Section):
+    """Conditions of a route; all that are given must hold."""
+
+    modality: tuple[str, ...] = ()
+    body_part: tuple[str, ...] = ()
+    sop_class: tuple[str, ...] = Field(default=(), description="SOP Class UIDs")
+    min_instances: int = Field(default=1, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                k: (v,) if isinstance(v, str) and k in {"modality", "body_part", "sop_class"} else v
+                for k, v in value.items()
+            }
+        return value
+
+
+class RouteSettings(_Section):
+    """A routing rule."""
+
+    name: Name
+    when: RouteWhen
+    models: tuple[str, ...] = Field(min_length=1)
+
+
+class DestinationSettings(_Section):
+    """Where results go."""
+
+    name: Name
+    kind: Literal["dimse", "stow"]
+    peer: str | None = Field(default=None, description="name of a dimse.peers entry, for kind dimse")
+    url: str | None = Field(default=None, description="DICOMweb base URL, for kind stow")
+    identity: Literal["original", "pseudonymous"] = "original"
+    max_attempts: int = Field(default=10, ge=1)
+    backoff_s: float = Field(
+        default=2, gt=0, description="first wait after a failure; doubles, at most 300 s"
+    )
+
+    @model_validator(mode="after")
+    def _address(self) -> DestinationSettings:
+        if self.kind == "dimse" and not self.peer:
+            raise ValueError(
+                f"destination {self.name}: kind dimse needs `peer`, the name of a dimse.peers entry"
+            )
+        if self.kind == "stow" and not self.url:
+            raise ValueError(f"destination {self.name}: kind stow needs `url`, the DICOMweb base URL")
+        return self
+
+
+class RetentionSettings(_Section):
+    """How long things stay."""
+
+    results_days: int = Field(default=30, ge=0)
+    inputs_s: float = Field(
+        default=0,
+        ge=0,
+        description="seconds that inputs stay, de-identified, after delivery before the purge",
+    )
+
+
+class InferenceSettings(_Section):
+    """Models and how they run."""
+
+    model_dirs: tuple[Path, ...] = Field(default=(), description="folders with model packages, besides ours")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    timeout_s: float = Field(default=600, gt=0, description="seconds for one run")
+    min_confidence: float = Field(default=0.6, ge=0, le=1, description="below it a run is rejected")
+
+
+class LoggingSettings(_Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+DEFAULT_ROUTES = (
+    RouteSettings(
+        name="mr-brain",
+        when=RouteWhen(modality=("MR",), body_part=("BRAIN", "HEAD")),
+        models=("mr-brain-extraction",),
+    ),
+)
+
+
+class Settings(BaseSettings):
+    """All settings of a node."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DICOM_NODE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    node: NodeSettings = NodeSettings()
+    dimse: DimseSettings = DimseSettings()
+    http: HttpSettings = HttpSettings()
+    auth: AuthSettings = AuthSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    deidentification: DeidentificationSettings = DeidentificationSettings()
+    completion: CompletionSettings = CompletionSettings()
+    inference: InferenceSettings = InferenceSettings()
+    routes: tuple[RouteSettings, ...] = DEFAULT_ROUTES
+    destinations: tuple[DestinationSettings, ...] = ()
+    retention: RetentionSettings = RetentionSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let environment variables win over the file, which comes in as init values."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        """The index's SQLAlchemy URL."""
+        return self.database.url or f"sqlite:///{self.node.data_dir / 'node.db'}"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        peers = {peer.name for peer in self.dimse.peers}
+        for destination in self.destinations:
+            if destination.kind == "dimse" and destination.peer not in peers:
+                raise ValueError(
+                    f"destination {destination.name}: peer {destination.peer!r} is not in dimse.peers"
+                    f" (known: {', '.join(sorted(peers)) or 'none'})"
+                )
+        for what, names in (
+            ("dimse.peers", [p.name for p in self.dimse.peers]),
+            ("destinations", [d.name for d in self.destinations]),
+            ("routes", [r.name for r in self.routes]),
+        ):
+            if len(names) != len(set(names)):
+                raise ValueError(f"{what}: every name may stand once")
+        if self.auth.mode == "none" and not _is_loopback(self.http.host):
+            raise ValueError(
+                f"http.host is {self.http.host} and auth.mode is none: without accounts the node serves"
+                " loopback only. Set http.host to 127.0.0.1 (put a proxy with a login in front for others)"
+            )
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Read settings from a YAML file, environment variables and overrides.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be read, a key is unknown, or the combination is unsafe; the message names
+        the key and what to do.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as exc:
+            raise ConfigurationError(
+                f"{path}: cannot be read ({exc.strerror}); give --config a file"
+            ) from exc
+        except yaml.YAMLError as exc:
+            raise ConfigurationError(f"{path}: is no YAML: {exc}") from exc
+        if loaded is not None and not isinstance(loaded, dict):
+            raise ConfigurationError(
+                f"{path}: a mapping of sections is needed, such as `http: {{port: 8080}}`"
+            )
+        values = loaded or {}
+    values.update(overrides)
+    try:
+        return Settings(**values)
+    except ValidationError as exc:
+        where = path or "settings"
+        lines = [
+            f"{where}: {'.'.join(str(p) for p in error['loc']) or 'configuration'}: {error['msg']}"
+            for error in exc.errors()
+        ]
+        raise ConfigurationError("\n".join(lines)) from exc

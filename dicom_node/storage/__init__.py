@@ -1,0 +1,1 @@
+"""Spool, work area, result store, encryption and disk watermark."""

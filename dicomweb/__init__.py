@@ -1,0 +1,1 @@
+"""DICOMweb services: STOW-RS, QIDO-RS, WADO-RS."""

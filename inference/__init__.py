@@ -1,0 +1,1 @@
+"""Models, routing, gates and result objects."""

@@ -1,0 +1,1 @@
+"""OHIF, the dashboard and the REST API for people and scripts."""
