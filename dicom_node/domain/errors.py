@@ -18,7 +18,8 @@ Tree::
     │   ├── InvalidModelPackage
     │   ├── InferenceFailed
     │   ├── EncodingFailed
-    │   └── ConfigurationError
+    │   ├── ConfigurationError
+    │   └── InternalError         a fault of ours; says where, never what the values were
     └── TransientError            the same call may work later
         ├── OutOfResources        A700 / 503: the disk watermark is reached
         ├── StorageFailure        a store or the index did not answer
@@ -32,6 +33,8 @@ the API use it.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -141,6 +144,21 @@ class ConfigurationError(PermanentError):
     """The configuration is wrong or unsafe."""
 
     code = "configuration"
+
+
+class InternalError(PermanentError):
+    """A fault of the node's own code or of a library, without the text that came with it."""
+
+    code = "internal"
+
+    @classmethod
+    def of(cls, exc: BaseException) -> InternalError:
+        """Name the type and the place of an unexpected error; its text may hold values of a data set."""
+        frames = traceback.extract_tb(exc.__traceback__)[-3:]
+        path = " < ".join(f"{Path(f.filename).stem}:{f.lineno}" for f in reversed(frames))
+        return cls(
+            f"{type(exc).__name__} at {path or 'unknown'}; report it with this line, the inputs are kept"
+        )
 
 
 class OutOfResources(TransientError):

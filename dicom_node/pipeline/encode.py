@@ -1,0 +1,41 @@
+"""Encode stage: predictions become DICOM objects in the result store, not yet visible."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from dicom_node.domain.result import ResultEntry
+from dicom_node.domain.run import RunStatus
+from dicom_node.domain.study import Slot
+from dicom_node.pipeline.predictions import load_prediction
+from dicom_node.pipeline.study_input import study_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dicom_node.pipeline.services import Services
+
+
+def encode(
+    services: Services, study_id: str, version: int, refs: Sequence[dict[str, str]]
+) -> tuple[ResultEntry, ...]:
+    """Write the result objects of all finished predictions; the same run makes the same objects."""
+    predictions = [load_prediction(services.stores.work, ref) for ref in refs]
+    done = [p for p in predictions if p.status is RunStatus.DONE]
+    if not done:
+        return ()
+    slot = Slot(study_id, version)
+    return tuple(
+        ResultEntry(
+            kind=result.kind,
+            sop_class_uid=result.sop_class_uid,
+            series_instance_uid=result.series_instance_uid,
+            sop_instance_uid=result.sop_instance_uid,
+            version=version,
+            ref=services.stores.results.write(
+                slot, f"{result.sop_instance_uid}.dcm", io.BytesIO(result.data)
+            ),
+        )
+        for result in services.encoder.encode(done, study_input(services, study_id, version))
+    )

@@ -1,0 +1,62 @@
+"""Predictions at rest in the work area, between the steps that make and encode them."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from dicom_node.domain.finding import Code, Measurement, ModelIdentity, Prediction, Segment
+from dicom_node.domain.run import Reason, RunStatus
+
+if TYPE_CHECKING:
+    from dicom_node.domain.study import Slot
+    from dicom_node.ports import BlobStore
+
+
+def save_prediction(store: BlobStore, slot: Slot, name: str, prediction: Prediction) -> dict[str, str]:
+    """Write a prediction as JSON and its arrays beside it; return both refs."""
+    facts = asdict(replace(prediction, arrays=b""))
+    del facts["arrays"]
+    return {
+        "facts": store.write(slot, f"{name}.json", io.BytesIO(json.dumps(facts).encode())),
+        "arrays": store.write(slot, f"{name}.npz", io.BytesIO(prediction.arrays)),
+    }
+
+
+def load_prediction(store: BlobStore, refs: dict[str, str]) -> Prediction:
+    """Read what `save_prediction` wrote."""
+    raw = json.loads(store.read(refs["facts"]))
+    return Prediction(
+        model=ModelIdentity(**{**raw["model"], "family": Code(**raw["model"]["family"])}),
+        series_instance_uid=raw["series_instance_uid"],
+        status=RunStatus(raw["status"]),
+        reason=raw["reason"],
+        label=raw["label"],
+        confidence=raw["confidence"],
+        segments=tuple(_segment(s) for s in raw["segments"]),
+        measurements=tuple(_measurement(m) for m in raw["measurements"]),
+        source_sop_instance_uids=tuple(raw["source_sop_instance_uids"]),
+        arrays=store.read(refs["arrays"]),
+        reasons=tuple(Reason(**r) for r in raw["reasons"]),
+        notices=tuple(raw["notices"]),
+        elapsed_s=raw["elapsed_s"],
+    )
+
+
+def _measurement(raw: dict[str, Any]) -> Measurement:
+    return Measurement(Code(**raw["name"]), raw["value"], Code(**raw["unit"]))
+
+
+def _segment(raw: dict[str, Any]) -> Segment:
+    region = raw["anatomic_region"]
+    return Segment(
+        number=raw["number"],
+        label=raw["label"],
+        category=Code(**raw["category"]),
+        type=Code(**raw["type"]),
+        anatomic_region=Code(**region) if region else None,
+        cielab=tuple(raw["cielab"]),
+        measurements=tuple(_measurement(m) for m in raw["measurements"]),
+    )

@@ -1,0 +1,48 @@
+"""The de-identified instances of a study, read from the catalogue and the work area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dicom_node.domain.catalog import CatalogEntry, CatalogKind
+from dicom_node.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dicom_node.pipeline.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class WorkAreaStudy:
+    """`ports.StudyInput` over the work area."""
+
+    study_instance_uid: str
+    version: int
+    instances: Sequence[CatalogEntry]
+    reader: Callable[[str], bytes]
+
+    def read(self, sop_instance_uid: str) -> bytes:
+        """Part 10 bytes of one instance.
+
+        Raises
+        ------
+        NotFound
+            If the study holds no such instance.
+        """
+        for entry in self.instances:
+            if entry.sop_instance_uid == sop_instance_uid:
+                return self.reader(entry.ref)
+        raise NotFound("the study holds no such instance in its work area")
+
+
+def study_input(services: Services, study_id: str, version: int) -> WorkAreaStudy:
+    """The input of a run: what de-identification left in the catalogue for this study."""
+    study = services.index.study(study_id)
+    entries = tuple(
+        entry
+        for entry in services.catalog.find(study.study_instance_uid)
+        if entry.kind is CatalogKind.SOURCE and entry.study_id == study_id
+    )
+    return WorkAreaStudy(study.study_instance_uid, version, entries, services.stores.read)
