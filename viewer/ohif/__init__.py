@@ -1,0 +1,1 @@
+"""OHIF under `/viewer/`: installed once from its npm package, served by the node."""
