@@ -90,14 +90,10 @@ def how_to_add() -> str:
     """How to add the viewer later, in lines for people."""
     command = f"{_python()} -m viewer.ohif.install"
     return (
-        "To add it: install Node.js (it brings npm) and run
-"
-        f"  {command}
-"
-        f"or, on a machine with npm, run `npm pack {PACKAGE}@{VERSION}`, copy the file here and run
-"
-        f"  {command} --tarball ohif-app-{VERSION}.tgz
-"
+        "To add it: install Node.js (it brings npm) and run\n"
+        f"  {command}\n"
+        f"or, on a machine with npm, run `npm pack {PACKAGE}@{VERSION}`, copy the file here and run\n"
+        f"  {command} --tarball ohif-app-{VERSION}.tgz\n"
         "The node works without the viewer; everything else is there."
     )
 
@@ -128,8 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(stream: TextIO, line: str) -> None:
-    stream.write(line + "
-")
+    stream.write(line + "\n")
     stream.flush()
 
 
