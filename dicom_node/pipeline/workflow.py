@@ -12,8 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from dbos import DBOS, DBOSConfig, SetWorkflowID
-from dbos.error import DBOSMaxStepRetriesExceeded
+from dbos import DBOS, DBOSConfig, SetWorkflowID, error
 
 from dicom_node.domain.errors import InternalError, NodeError, TransientError
 from dicom_node.domain.study import Stage, StudyState
@@ -153,7 +152,7 @@ class Pipeline:
                 function,
                 *args,
             )
-        except DBOSMaxStepRetriesExceeded as exc:
+        except error.DBOSMaxStepRetriesExceeded as exc:
             raise exc.errors[-1] from exc
 
     def _run_stage(

@@ -1,0 +1,73 @@
+"""The HTTP side put together: DICOMweb, viewer, dashboard, API, health and metrics under one origin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+
+from dicom_node.domain.errors import NodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fastapi import APIRouter
+
+    from dicom_node.observability.metrics import PrometheusMetrics
+
+
+def create_http_app(
+    *,
+    dicomweb_router: APIRouter,
+    install_viewer: Callable[[FastAPI], None],
+    metrics: PrometheusMetrics,
+    readiness: Sequence[tuple[str, Callable[[], None]]],
+    version: str,
+) -> FastAPI:
+    """Build the application.
+
+    Parameters
+    ----------
+    install_viewer
+        Adds dashboard, REST API and OHIF.
+    readiness
+        (name, check) pairs; a check raises where its part is not ready.
+    """
+    app = FastAPI(
+        title="DICOM Node",
+        version=version,
+        description="AI research node for radiology. Research use only, not for diagnosis.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+
+    @app.get("/health/live", tags=["health"])
+    def live() -> dict[str, str]:
+        """Answer while the process runs."""
+        return {"status": "live"}
+
+    @app.get("/health/ready", tags=["health"])
+    def ready() -> JSONResponse:
+        """Answer 200 when every part can work, 503 otherwise, with each part's state."""
+        parts: dict[str, Any] = {}
+        for name, check in readiness:
+            try:
+                check()
+                parts[name] = "ready"
+            except NodeError as exc:
+                parts[name] = f"{exc.code}: {exc}"
+        good = all(state == "ready" for state in parts.values())
+        return JSONResponse(
+            {"status": "ready" if good else "not ready", "parts": parts}, status_code=200 if good else 503
+        )
+
+    @app.get("/metrics", tags=["health"])
+    def exposition() -> Response:
+        """Metrics in Prometheus's text format."""
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    app.include_router(dicomweb_router, prefix="/dicom-web")
+    install_viewer(app)
+    return app

@@ -1,0 +1,128 @@
+"""A running node: start and stop of its parts in the right order."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+import uvicorn
+
+from dicom_node.domain.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+
+    from dicom_node.pipeline.complete import CompletionMonitor
+    from dicom_node.pipeline.services import Services
+    from dicom_node.pipeline.workflow import Pipeline
+    from dicom_node.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Scp(Protocol):
+    """The DIMSE server, as the node starts and stops it."""
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+
+    def start(self) -> None:
+        """Listen."""
+
+    def stop(self) -> None:
+        """Stop listening and end associations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a node is put together from."""
+
+    settings: Settings
+    services: Services
+    pipeline: Pipeline
+    monitor: CompletionMonitor
+    scp: Scp
+    http: FastAPI
+    warm_up: tuple[Callable[[], None], ...]
+    close: tuple[Callable[[], None], ...]
+
+
+class Node:
+    """DIMSE, HTTP and the embedded worker in one process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._server: uvicorn.Server | None = None
+        self._socket: socket.socket | None = None
+
+    @property
+    def dimse_port(self) -> int:
+        """The port of the DIMSE side, also where the setting was 0."""
+        return self._parts.scp.port
+
+    @property
+    def http_url(self) -> str:
+        """The base URL of the HTTP side."""
+        if self._socket is None:
+            raise ConfigurationError("the node is not started")
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{host}:{port}"
+
+    def start(self) -> None:
+        """Start the engine first, then what feeds it; the edges open last.
+
+        Raises
+        ------
+        ConfigurationError
+            If a port is taken.
+        """
+        http = self._parts.settings.http
+        self._socket = _listen(http.host, http.port)
+        self._parts.pipeline.launch()
+        for warm_up in self._parts.warm_up:
+            threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+        self._parts.monitor.start()
+        self._parts.scp.start()
+        log.info("node.started", port=self._parts.scp.port, url=self.http_url)
+
+    def serve(self) -> None:
+        """Serve HTTP until SIGINT or SIGTERM, then stop everything."""
+        config = uvicorn.Config(
+            self._parts.http, log_config=None, access_log=False, timeout_graceful_shutdown=5
+        )
+        self._server = uvicorn.Server(config)
+        try:
+            assert self._socket is not None
+            self._server.run(sockets=[self._socket])
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Stop taking in, then the worker; what is in mid-stage goes on at the next start."""
+        self._parts.scp.stop()
+        self._parts.monitor.stop()
+        self._parts.pipeline.close()
+        for close in self._parts.close:
+            close()
+        log.info("node.stopped")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as exc:
+        listener.close()
+        raise ConfigurationError(
+            f"http: {host}:{port} cannot be listened on ({exc.strerror}); set http.port to a free port"
+        ) from exc
+    return listener

@@ -1,0 +1,61 @@
+"""A small client of the node's own REST API, for commands and the demo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from dicom_node.domain.errors import NotFound, StorageFailure
+
+
+class NodeClient:
+    """Calls one running node.
+
+    Parameters
+    ----------
+    base_url
+        Without a trailing slash.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._http = httpx.Client(base_url=base_url, timeout=30, trust_env=False)
+
+    def ready(self) -> bool:
+        """Whether the node answers that all its parts are ready."""
+        try:
+            return self._http.get("/health/ready").status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def studies(self, **query: str | int | None) -> list[dict[str, Any]]:
+        """One page of `/api/studies`."""
+        params = {key: value for key, value in query.items() if value is not None}
+        page = self._get("/api/studies", params)
+        return list(page["studies"])
+
+    def study(self, study_id: str) -> dict[str, Any]:
+        """One study of `/api/studies/{id}`."""
+        return dict(self._get(f"/api/studies/{study_id}"))
+
+    def routing(self, study_id: str) -> dict[str, Any]:
+        """The recorded routing decision of a study."""
+        return dict(self._get(f"/api/studies/{study_id}/routing"))
+
+    def has_viewer(self) -> bool:
+        """Whether OHIF is installed."""
+        return self._http.get("/viewer/").status_code == httpx.codes.OK
+
+    def _get(self, path: str, params: dict[str, Any] | None = None) -> Any:
+        try:
+            answer = self._http.get(path, params=params)
+        except httpx.TransportError as exc:
+            raise StorageFailure(
+                f"no node answers at {self._base_url}; start one with `dicom-node serve`, or name it with --url"
+            ) from exc
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            raise NotFound("the node knows no such study; `dicom-node studies` lists them")
+        if answer.is_error:
+            raise StorageFailure(f"the node answered {answer.status_code} to {path}")
+        return answer.json()

@@ -1,0 +1,40 @@
+"""The `dicom-node` command: exit code 0 done, 1 failed, 2 wrong use."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from dicom_node.cli import anonymize, audit, database, demo, doctor, models, purge, routes, send, serve, studies
+from dicom_node.domain.errors import NodeError
+
+app = typer.Typer(
+    name="dicom-node",
+    help="AI research node for radiology: DICOM in, standard DICOM results out. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("send")(send.send)
+app.command("studies")(studies.studies)
+app.command("anonymize")(anonymize.anonymize)
+app.command("purge")(purge.purge)
+app.command("doctor")(doctor.doctor)
+app.add_typer(models.app, name="models")
+app.add_typer(routes.app, name="routes")
+app.add_typer(database.app, name="db")
+app.add_typer(audit.app, name="audit")
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except NodeError as exc:
+        print(f"dicom-node: {exc}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

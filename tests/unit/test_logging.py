@@ -1,0 +1,30 @@
+import json
+
+import structlog
+
+from dicom_node.observability.logging import configure_logging
+
+
+def _captured(capsys, **fields):
+    configure_logging("info", "json")
+    structlog.get_logger("test").info("stage.done", **fields)
+    return json.loads(capsys.readouterr().err)
+
+
+def test_key_off_the_list_is_dropped_and_counted(capsys):
+    line = _captured(capsys, study_id="s1", patient_name="CANARY^JANE", elapsed_ms=3)
+    assert "CANARY" not in json.dumps(line)
+    assert line["count_dropped_keys"] == 1
+    assert (line["study_id"], line["elapsed_ms"]) == ("s1", 3)
+
+
+def test_level_below_the_setting_is_silent(capsys):
+    configure_logging("warning", "json")
+    structlog.get_logger("test").info("stage.done")
+    assert capsys.readouterr().err == ""
+
+
+def test_console_style_is_readable(capsys):
+    configure_logging("info", "console")
+    structlog.get_logger("test").info("node.started", port=11112)
+    assert "node.started" in capsys.readouterr().err

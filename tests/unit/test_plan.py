@@ -1,0 +1,166 @@
+"""The plan with a stage runner that returns what a test says."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from dicom_node.domain.delivery import Delivery, DeliveryStatus, Destination
+from dicom_node.domain.errors import ModelProcessFailed
+from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
+from dicom_node.domain.study import StudyState
+from dicom_node.pipeline import plan
+from dicom_node.pipeline.deidentify import DeidentifyOutcome
+
+
+def _assignment(model="m"):
+    return Assignment(model, "1", "2.25.1", "route")
+
+
+def _run(status, reason=None, model="m"):
+    return Run(model, "1", "2.25.1", status, reason)
+
+
+class Stages:
+    def __init__(self, **answers):
+        self.answers = answers
+        self.called = []
+
+    def __call__(self, stage, function, *args):
+        self.called.append((function.__name__, args))
+        answer = self.answers.get(function.__name__)
+        if callable(answer):
+            answer = answer(*args)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def names(self):
+        return [name for name, _ in self.called]
+
+
+def _stages(**answers):
+    usual = {
+        "deidentify": DeidentifyOutcome(3, {}),
+        "route": RoutingDecision((_assignment(),), (), ("MR",), "BRAIN"),
+        "infer": {"facts": "work:1", "arrays": "work:2"},
+        "record_runs": (_run(RunStatus.DONE),),
+        "encode": ("sr", "seg"),
+        "check": {},
+    }
+    return Stages(**usual | answers)
+
+
+def test_good_study_goes_through_all_stages_in_order():
+    stages = _stages()
+    assert plan.analyse(stages) == (StudyState.DONE, None)
+    assert stages.names() == ["deidentify", "route", "infer", "record_runs", "encode", "check"]
+
+
+def test_study_without_route_is_rejected_with_its_reason_and_no_model_runs():
+    refused = Reason("2.25.1", "modality", passed=False, text="CT is not MR")
+    stages = _stages(route=RoutingDecision((), (refused,), ("CT",), None))
+    assert plan.analyse(stages) == (StudyState.REJECTED, "no route: CT is not MR")
+    assert "infer" not in stages.names()
+
+
+def test_study_with_nothing_left_after_deidentification_is_quarantined():
+    state, reason = plan.analyse(_stages(deidentify=DeidentifyOutcome(0, {"burned-in text": 2})))
+    assert state is StudyState.QUARANTINED
+    assert reason == "2 of 2 instances quarantined: 2x burned-in text"
+
+
+def test_partly_quarantined_study_goes_on_and_says_so():
+    state, reason = plan.analyse(_stages(deidentify=DeidentifyOutcome(3, {"burned-in text": 1})))
+    assert state is StudyState.DONE
+    assert reason == "1 of 4 instances quarantined: 1x burned-in text"
+
+
+def test_rejected_run_rejects_the_study_and_makes_no_objects():
+    stages = _stages(record_runs=(_run(RunStatus.REJECTED, "volume 90 mL is not plausible"),))
+    assert plan.analyse(stages) == (StudyState.REJECTED, "m: volume 90 mL is not plausible")
+    assert "encode" not in stages.names()
+
+
+def test_model_that_fails_leaves_the_others_results():
+    def infer(assignment):
+        return ModelProcessFailed("died") if assignment.model == "bad" else {"facts": "f", "arrays": "a"}
+
+    def record(refs, failed):
+        return (_run(RunStatus.DONE), *failed)
+
+    both = RoutingDecision((_assignment("bad"), _assignment()), (), ("MR",), "BRAIN")
+    state, reason = plan.analyse(_stages(route=both, infer=infer, record_runs=record))
+    assert state is StudyState.DONE
+    assert reason == "bad: model-process-failed: died"
+
+
+def test_gate_that_passes_nothing_fails_the_study():
+    state, reason = plan.analyse(_stages(check={"sr": ["x"], "seg": ["y"]}))
+    assert (state, reason) == (StudyState.FAILED, "output gate: none of 2 result objects passed")
+
+
+def test_gate_that_keeps_one_back_lets_the_rest_go():
+    assert plan.analyse(_stages(check={"sr": ["x"]})) == (
+        StudyState.DONE,
+        "output gate: 1 of 2 objects kept back",
+    )
+
+
+def _services(*names, inputs_s=0.0):
+    senders = tuple(SimpleNamespace(destination=Destination(n)) for n in names)
+    return SimpleNamespace(senders=senders, inputs_s=inputs_s, backoff_s={"pacs": 3.0})
+
+
+def test_close_retries_with_doubling_waits_then_purges_and_ends():
+    waits = []
+
+    def attempt(destination, number):
+        status = DeliveryStatus.SENT if number == 3 else DeliveryStatus.PENDING
+        return Delivery(destination, status, number)
+
+    stages = Stages(attempt_delivery=attempt)
+    plan.close(stages, waits.append, _services("pacs"), StudyState.DONE, None)
+    assert waits == [3.0, 6.0]
+    assert stages.names() == ["attempt_delivery"] * 3 + ["purge", "finish"]
+    assert stages.called[-1] == ("finish", (StudyState.DONE, None))
+
+
+def test_destination_that_is_down_does_not_hold_up_the_other():
+    order = []
+
+    def attempt(destination, number):
+        order.append((destination, number))
+        down = destination == "down" and number < 4
+        return Delivery(destination, DeliveryStatus.PENDING if down else DeliveryStatus.SENT, number)
+
+    plan.close(
+        Stages(attempt_delivery=attempt), lambda _s: None, _services("down", "up"), StudyState.DONE, None
+    )
+    assert order.index(("up", 1)) == 1
+    assert [n for d, n in order if d == "up"] == [1]
+
+
+def test_delivery_given_up_is_told_and_inputs_are_purged():
+    stages = Stages(attempt_delivery=lambda d, n: Delivery(d, DeliveryStatus.FAILED, n, "refused"))
+    plan.close(stages, lambda _s: None, _services("pacs"), StudyState.DONE, None)
+    assert stages.called[-1] == ("finish", (StudyState.DONE, "not delivered to pacs"))
+    assert "purge" in stages.names()
+
+
+def test_inputs_that_stay_a_while_end_the_study_before_their_purge():
+    waits = []
+    stages = Stages()
+    plan.close(stages, waits.append, _services(inputs_s=60), StudyState.DONE, None)
+    assert stages.names() == ["finish", "purge"]
+    assert waits == [60]
+
+
+def test_rejected_study_is_purged_without_delivery():
+    stages = Stages()
+    plan.close(stages, lambda _s: None, _services("pacs"), StudyState.REJECTED, "no route")
+    assert stages.names() == ["purge", "finish"]
+
+
+@pytest.mark.parametrize(("attempt", "wait"), [(1, 2), (2, 4), (5, 32), (12, 300)])
+def test_backoff_doubles_up_to_its_limit(attempt, wait):
+    assert plan.deliver.backoff(2.0, attempt) == wait

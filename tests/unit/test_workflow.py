@@ -1,0 +1,122 @@
+"""The durable engine itself, with the real DBOS on SQLite and stages that a test controls."""
+
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from dicom_node.domain.errors import InvalidInstance, StorageFailure
+from dicom_node.domain.study import Stage, StudyState
+from dicom_node.pipeline import plan, workflow
+
+
+class Recorder:
+    def __init__(self):
+        self.finished = {}
+        self.done = threading.Event()
+
+    def set_stage(self, study_id, version, stage):
+        pass
+
+    def finish(self, study_id, version, state, reason):
+        self.finished[study_id, version] = (state, reason)
+        self.done.set()
+
+
+class Silent:
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: None
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    index = Recorder()
+    services = SimpleNamespace(
+        index=index, metrics=Silent(), audit=Silent(), senders=(), inputs_s=0, backoff_s={}
+    )
+    monkeypatch.setattr(plan.purge, "purge", lambda services, study_id, version: True)
+    started = []
+
+    def start(analyse):
+        monkeypatch.setattr(plan, "analyse", analyse)
+        pipeline = workflow.Pipeline(services, database_url=f"sqlite:///{tmp_path / 'flow.db'}")
+        pipeline.launch()
+        started.append(pipeline)
+        return pipeline, index
+
+    yield start
+    for pipeline in started:
+        pipeline.close()
+
+
+def _stage(function):
+    function.__name__ = "stage"
+    return function
+
+
+def test_study_version_started_twice_runs_once(engine):
+    calls = []
+
+    @_stage
+    def count(services, study_id, version):
+        calls.append((study_id, version))
+
+    def analyse(run):
+        run(Stage.ROUTE, count)
+        return StudyState.DONE, None
+
+    pipeline, index = engine(analyse)
+    pipeline.start("s", 1)
+    pipeline.start("s", 1)
+    assert index.done.wait(20)
+    pipeline.start("s", 1)
+    time.sleep(0.3)
+    assert calls == [("s", 1)]
+    assert index.finished == {("s", 1): (StudyState.DONE, None)}
+
+
+def test_passing_failure_of_a_stage_is_tried_again(engine):
+    calls = []
+
+    @_stage
+    def flaky(services, study_id, version):
+        calls.append(1)
+        if len(calls) < 3:
+            raise StorageFailure("the index did not answer")
+
+    def analyse(run):
+        run(Stage.ROUTE, flaky)
+        return StudyState.DONE, None
+
+    pipeline, index = engine(analyse)
+    pipeline.start("s", 1)
+    assert index.done.wait(20)
+    assert len(calls) == 3
+    assert index.finished["s", 1] == (StudyState.DONE, None)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (InvalidInstance("no pixel data"), "invalid-instance: no pixel data"),
+        (KeyError("CANARY^JANE"), "internal: KeyError at "),
+    ],
+)
+def test_lasting_failure_ends_the_study_with_its_reason_and_no_value(engine, error, reason, capfd):
+    @_stage
+    def broken(services, study_id, version):
+        raise error
+
+    def analyse(run):
+        run(Stage.ROUTE, broken)
+        return StudyState.DONE, None
+
+    pipeline, index = engine(analyse)
+    pipeline.start("s", 1)
+    assert index.done.wait(20)
+    state, told = index.finished["s", 1]
+    assert state is StudyState.FAILED
+    assert told.startswith(reason)
+    written = "".join(capfd.readouterr())
+    assert "CANARY" not in told + written
