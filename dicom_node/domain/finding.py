@@ -54,7 +54,7 @@ class Segment:
 class ModelIdentity:
     """Who made a finding: the values of Contributing Equipment and algorithm identification.
 
-    `family` is a code of PS3.16 CID 7162 (e.g. 123109 DCM "Artificial Intelligence" in CID 7162).
+    `family` is a code of PS3.16 CID 7162 (e.g. 123110 DCM "Artificial Intelligence").
     """
 
     name: str
