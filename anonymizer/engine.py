@@ -1,0 +1,302 @@
+"""De-identifies one instance and vouches for the result.
+
+References
+----------
+PS3.15 Annex E; PS3.3 §C.12.1 (SOP Common), §C.7.1.1 (Patient Identity Removed and method).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from anonymizer.codec import Codec, Dataset, Element
+from anonymizer.dummies import code_item, dummy, dummy_items
+from anonymizer.eligibility import check_instance, check_transfer_syntax
+from anonymizer.errors import CannotVouch
+from anonymizer.evidence import Evidence
+from anonymizer.part10 import Part10, standard_dictionary, text_value
+from anonymizer.pixels import cut_surplus
+from anonymizer.plan import REPEATING, Entry, Plan, Step, resolve
+from anonymizer.profile import Profile
+from anonymizer.table import load_attribute_types, load_table
+from anonymizer.text import encodings, to_json
+from anonymizer.uids import PatientMapper, UidMapper, is_registered
+from anonymizer.verify import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DIRECTORY_RECORDS: Final = 0x00041220
+SOP_CLASS_UID: Final = 0x00080016
+SOP_INSTANCE_UID: Final = 0x00080018
+STUDY_INSTANCE_UID: Final = 0x0020000D
+SERIES_INSTANCE_UID: Final = 0x0020000E
+PATIENT_NAME: Final = 0x00100010
+PATIENT_ID: Final = 0x00100020
+ISSUER_OF_PATIENT_ID: Final = 0x00100021
+CONTENT_SEQUENCE: Final = 0x0040A730
+CONTENT_TEMPLATE: Final = 0x0040A504
+
+#: Attributes that say how an object was de-identified.
+MARKERS: Final = (0x00120062, 0x00120063, 0x00120064, 0x00280303)
+
+#: Attributes of patient and study that objects made from an instance carry, too: where the original had
+#: none, that is part of the original identity.
+CORE_IDENTITY: Final = frozenset(
+    {
+        0x00080020,  # StudyDate
+        0x00080030,  # StudyTime
+        0x00080050,  # AccessionNumber
+        0x00080090,  # ReferringPhysicianName
+        0x00081030,  # StudyDescription
+        0x00100010,  # PatientName
+        0x00100020,  # PatientID
+        0x00100021,  # IssuerOfPatientID
+        0x00100030,  # PatientBirthDate
+        0x00100040,  # PatientSex
+        0x00200010,  # StudyID
+    }
+)
+#: Patient and study attributes that the standard's modules no longer list.
+_RETIRED_IDENTITY: Final = frozenset({0x00101000, 0x00101001, 0x00101005, 0x00101060, 0x00102160, 0x001021B0})
+
+
+@dataclass(frozen=True, slots=True)
+class Deidentified:
+    """A de-identified instance, verified, and what is needed to put the identity back.
+
+    Attributes
+    ----------
+    study_instance_uid, series_instance_uid, sop_instance_uid
+        Pseudonymous.
+    data
+        Part 10 bytes.
+    original_attributes
+        Changed or removed patient and study attributes: tag (8 hexadecimal digits) to DICOM JSON of the
+        original, or `None` where it was absent. Identity.
+    uids
+        Pseudonymous to original UID, for every UID that was replaced. Identity.
+    actions
+        How often each rule was applied: an action of Table E.1-1, `K`, or a rule beyond the table.
+    """
+
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    data: bytes = field(repr=False)
+    original_attributes: dict[str, Any] = field(repr=False)
+    uids: dict[str, str] = field(repr=False)
+    actions: Counter[str]
+
+
+class Engine:
+    """Applies a profile. Thread-safe; the same key, profile and input give the same output.
+
+    Parameters
+    ----------
+    key
+        At least 16 random bytes, kept secret and kept: all pseudonyms depend on it.
+    profile
+        Options of the Basic Profile.
+
+    Raises
+    ------
+    ValueError
+        If the key is too short.
+    """
+
+    def __init__(self, key: bytes, profile: Profile | None = None) -> None:
+        self._profile = Profile() if profile is None else profile
+        self._uids = UidMapper(key)
+        self._patients = PatientMapper(key)
+        table, self._types = load_table(), load_attribute_types()
+        dictionary = standard_dictionary(table)
+        self._plan = Plan(table, self._types, self._profile, dictionary)
+        self._part10 = Part10(dictionary)
+        self._verifier = Verifier(table, self._profile, self._part10)
+        self._identity_tags = self._types.identity | CORE_IDENTITY | _RETIRED_IDENTITY | {MARKERS[3]}
+        self._markers = _markers(self._profile, table.edition)
+
+    def deidentify(self, part10: bytes) -> Deidentified:
+        """De-identify one Part 10 file and verify the result.
+
+        Patient ID and Patient's Name become a keyed pseudonym, UIDs keyed UIDs under 2.25, ages of more
+        than 89 years 90. Pixel data stay as they are, but for bytes behind the last pixel.
+
+        Raises
+        ------
+        CannotVouch
+            If the instance is of a kind that this version cannot clean, or something is left.
+        Unreadable
+            If the bytes cannot be read to their end, or an identifier is missing.
+        """
+        file = self._part10.read(part10)
+        check_transfer_syntax(file.transfer_syntax_uid)
+        source = file.dataset
+        if DIRECTORY_RECORDS in source:
+            raise CannotVouch("directory", "a DICOMDIR lists other objects; leave it out", "SOPClassUID")
+        study_uid = _required(source, STUDY_INSTANCE_UID, "StudyInstanceUID")
+        _required(source, SERIES_INSTANCE_UID, "SeriesInstanceUID")
+        _required(source, SOP_INSTANCE_UID, "SOPInstanceUID")
+        sop_class_uid = _required(source, SOP_CLASS_UID, "SOPClassUID")
+        check_instance(source, self._types.iod_of)
+        evidence = Evidence(self._types.body_parts)
+        evidence.collect(source)
+
+        codec = self._part10.codec(file.transfer_syntax_uid)
+        work = _Pass(self._plan.entries, self._plan.for_class(sop_class_uid), self._uids)
+        result = work.transform(source, 0)
+        if cut_surplus(result, codec):
+            work.actions["pixel-surplus"] += 1
+        patient = self._patients.pseudonym(
+            text_value(source, PATIENT_ID), text_value(source, ISSUER_OF_PATIENT_ID), study_uid
+        )
+        result[PATIENT_NAME] = Element("PN", patient.encode())
+        result[PATIENT_ID] = Element("LO", patient.encode())
+        result.update(self._markers)
+
+        data = self._part10.write(result, file.transfer_syntax_uid)
+        self._verifier.check(data, evidence, work.replaced, patient)
+        return Deidentified(
+            study_instance_uid=text_value(result, STUDY_INSTANCE_UID),
+            series_instance_uid=text_value(result, SERIES_INSTANCE_UID),
+            sop_instance_uid=text_value(result, SOP_INSTANCE_UID),
+            sop_class_uid=sop_class_uid,
+            data=data,
+            original_attributes=self._identity(source, result, codec),
+            uids=work.replaced,
+            actions=work.actions,
+        )
+
+    def _identity(self, source: Dataset, result: Dataset, codec: Codec) -> dict[str, Any]:
+        codecs = encodings(source)
+        identity: dict[str, Any] = {f"{tag:08X}": None for tag in CORE_IDENTITY if tag not in source}
+        for tag in self._identity_tags & source.keys():
+            if result.get(tag) != source[tag]:
+                identity[f"{tag:08X}"] = to_json(source[tag], codecs, codec)
+        return identity
+
+
+class _Pass:
+    """The state of one instance's de-identification."""
+
+    def __init__(self, entries: Mapping[int, Entry], types: dict[int, str] | None, uids: UidMapper) -> None:
+        self._entries = entries
+        self._types = types
+        self._uids = uids
+        self.replaced: dict[str, str] = {}
+        self.actions: Counter[str] = Counter()
+
+    def transform(self, dataset: Dataset, parent: int) -> Dataset:
+        """A de-identified copy; `parent` is the tag of the enclosing sequence or 0."""
+        result: Dataset = {}
+        entries = self._entries
+        for tag, element in dataset.items():
+            entry = entries.get(tag)
+            if entry is None:
+                self.actions[_why_unknown(tag)] += 1
+                continue
+            step = entry.step
+            if step is Step.KEEP and not isinstance(element.value, list) and element.vr != "UN":
+                result[tag] = element
+                continue
+            kept = self._apply(tag, element, entry, step, parent)
+            if kept is not None:
+                result[tag] = kept
+        if CONTENT_TEMPLATE in result and CONTENT_SEQUENCE in result:
+            del result[CONTENT_TEMPLATE]  # the dummy content follows no template
+        return result
+
+    def _apply(self, tag: int, element: Element, entry: Entry, step: Step, parent: int) -> Element | None:
+        if step is Step.REMOVE:
+            self.actions[entry.rule] += 1
+            return None
+        if (entry.vr == "SQ") is not isinstance(element.value, list) or (
+            element.vr == "UN" and entry.vr != "UN"
+        ):
+            # Neither the table nor the standard says what this would be.
+            self.actions["unknown-value"] += 1
+            return None
+        if step is Step.BY_TYPE:
+            step = resolve(entry.rule, parent, tag, self._types)
+        if entry.rule != "keep":
+            self.actions[entry.rule] += 1
+        return None if step is Step.REMOVE else self._carry_out(step, tag, element, entry)
+
+    def _carry_out(self, step: Step, tag: int, element: Element, entry: Entry) -> Element | None:
+        value = element.value
+        if isinstance(value, list):
+            if step is Step.RECURSE:
+                return Element("SQ", [self.transform(item, tag) for item in value])
+            return Element("SQ", dummy_items(tag) if step is Step.DUMMY else [])
+        if step is Step.RETAIN:
+            return element
+        if not isinstance(value, bytes):
+            return None  # encapsulated or very large, where neither belongs
+        if step is Step.AGE:
+            return _age(value)
+        if entry.vr == "UI" and step is not Step.EMPTY:
+            return Element("UI", self._replace_uids(tag, value, instance=step is not Step.ANY_UID))
+        if step is Step.DUMMY:
+            return dummy(_vr(element, entry))
+        return Element(_vr(element, entry), b"") if step is Step.EMPTY else None
+
+    def _replace_uids(self, tag: int, value: bytes, *, instance: bool) -> bytes:
+        replaced = []
+        for part in value.decode("latin-1").split("\\"):
+            uid = part.strip(" \0")
+            if not uid or is_registered(uid, tag, instance=instance):
+                replaced.append(uid)
+                continue
+            pseudonym = self._uids.pseudonym(uid)
+            self.replaced[pseudonym] = uid
+            replaced.append(pseudonym)
+        return "\\".join(replaced).encode("latin-1")
+
+
+def _vr(element: Element, entry: Entry) -> str:
+    """The standard's VR where it is one, else the one that the element came with."""
+    return entry.vr if " or " not in entry.vr else element.vr
+
+
+def _age(value: bytes) -> Element | None:
+    """Age String up to 89 years as it is, above as 90; nothing where it is malformed."""
+    text = value.strip(b" \0")
+    if not text:
+        return Element("AS", b"")
+    if len(text) != 4 or not text[:3].isdigit() or text[3:] not in {b"D", b"W", b"M", b"Y"}:
+        return None
+    years = int(text[:3]) / {b"D": 365.25, b"W": 52.18, b"M": 12, b"Y": 1}[text[3:]]
+    return Element("AS", b"090Y" if years >= 90 else text)
+
+
+def _why_unknown(tag: int) -> str:
+    group = tag >> 16
+    if group & 1:
+        return "private"
+    if not tag & 0xFFFF:
+        return "group-length"
+    if group >> 8 in REPEATING:
+        return "curve-or-overlay"
+    return "unknown-attribute"
+
+
+def _required(dataset: Dataset, tag: int, keyword: str) -> str:
+    value = text_value(dataset, tag)
+    if not value:
+        raise CannotVouch("missing-identifier", "without it the object cannot be linked; repair it", keyword)
+    return value
+
+
+def _markers(profile: Profile, edition: str) -> Dataset:
+    method = f"PS3.15 {edition} Basic Application Confidentiality Profile"
+    codes = [code_item(code.encode(), b"DCM", meaning.encode()) for code, meaning in profile.codes]
+    return {
+        0x00120062: Element("CS", b"YES"),
+        0x00120063: Element("LO", method.encode()),
+        0x00120064: Element("SQ", codes),
+        0x00280303: Element("CS", b"REMOVED"),
+    }

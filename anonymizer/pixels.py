@@ -1,0 +1,49 @@
+"""Pixel data: bytes behind the last pixel are cut off, everything else stays as it is.
+
+References
+----------
+PS3.5 §8; PS3.3 §C.7.6.3.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from anonymizer.codec import PIXEL_DATA, Element, Encapsulated
+from anonymizer.part10 import text_value
+
+if TYPE_CHECKING:
+    from anonymizer.codec import Codec, Dataset
+
+ROWS, COLUMNS, SAMPLES, BITS_ALLOCATED = 0x00280010, 0x00280011, 0x00280002, 0x00280100
+FRAMES, PHOTOMETRIC = 0x00280008, 0x00280004
+
+
+def pixel_bytes(dataset: Dataset, codec: Codec) -> int | None:
+    """Bytes that native pixels take, padding not counted; `None` where the description is incomplete."""
+    numbers = []
+    for tag in (ROWS, COLUMNS, SAMPLES, BITS_ALLOCATED):
+        element = dataset.get(tag)
+        if element is None or not isinstance(element.value, bytes) or len(element.value) != 2:
+            return None
+        numbers.append(int(struct.unpack(">H" if codec.big_endian else "<H", element.value)[0]))
+    rows, columns, samples, bits = numbers
+    frames = text_value(dataset, FRAMES) or "1"
+    if not frames.isdigit():
+        return None
+    if text_value(dataset, PHOTOMETRIC) in {"YBR_FULL_422", "YBR_PARTIAL_422"}:
+        samples = 2
+    return (rows * columns * samples * bits * int(frames) + 7) // 8
+
+
+def cut_surplus(dataset: Dataset, codec: Codec) -> bool:
+    """Cut what follows the last pixel of native Pixel Data (in place); whether there was something."""
+    element = dataset.get(PIXEL_DATA)
+    if element is None or isinstance(element.value, list | Encapsulated):
+        return False
+    expected = pixel_bytes(dataset, codec)
+    if not expected or len(element.value) <= expected + (expected & 1):
+        return False
+    dataset[PIXEL_DATA] = Element(element.vr, element.value[:expected])
+    return True

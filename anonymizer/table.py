@@ -1,0 +1,117 @@
+"""Table E.1-1 of PS3.15 and the attribute Types that its combined actions depend on.
+
+References
+----------
+PS3.15 Table E.1-1, Table E.1-1a (action codes); PS3.3 (Types).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+#: Types of an attribute in an IOD (PS3.5 §7.4), strongest first.
+TYPES = ("1", "1C", "2", "2C", "3")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of Table E.1-1.
+
+    Attributes
+    ----------
+    tag
+        Eight hexadecimal digits, `x` in repeating groups, or `PRIVATE`.
+    basic
+        Action of the Basic Profile: X, Z, D, U or several joined by `/`.
+    options
+        Action (K keep, C clean) by option column, where the column holds one.
+    """
+
+    tag: str
+    keyword: str
+    basic: str
+    options: dict[str, str]
+    retired: bool
+    in_standard_iod: bool
+    vr: str | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The tag as a number; `None` for repeating groups and the private row."""
+        return int(self.tag, 16) if not set(self.tag) - set("0123456789ABCDEF") else None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Table E.1-1 of one edition."""
+
+    edition: str
+    option_columns: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    by_tag: dict[int, Rule] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeTypes:
+    """Types of the attributes in Table E.1-1 by SOP Class, and what belongs to patient and study.
+
+    Attributes
+    ----------
+    by_iod
+        IOD to {enclosing sequence << 32 | tag: Type}; the enclosing sequence is 0 at the top.
+    identity
+        Top-level attributes of the Patient and Study entities, Study Instance UID left out.
+    body_parts
+        Defined terms of Body Part Examined (PS3.16 Annex L), upper case.
+    """
+
+    by_iod: dict[str, dict[int, str]] = field(repr=False)
+    iod_of: dict[str, str] = field(repr=False)
+    identity: frozenset[int] = field(repr=False)
+    body_parts: frozenset[str] = field(repr=False)
+
+    def of(self, sop_class_uid: str) -> dict[int, str] | None:
+        """Types in the IOD of a SOP Class; `None` where the table does not know it."""
+        iod = self.iod_of.get(sop_class_uid)
+        return None if iod is None else self.by_iod[iod]
+
+
+def _read(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(
+        resources.files("anonymizer").joinpath("_standard", name).read_text(encoding="utf-8")
+    )
+    return loaded
+
+
+def load_table() -> Table:
+    """Read Table E.1-1 from the package."""
+    raw = _read("deidentification.json")
+    rules = tuple(
+        Rule(
+            tag=row["tag"],
+            keyword=row["keyword"],
+            basic=row["basic"],
+            options=row["options"],
+            retired=row["retired"],
+            in_standard_iod=row["in_standard_iod"],
+            vr=row.get("vr"),
+        )
+        for row in raw["rows"]
+    )
+    by_tag = {number: rule for rule in rules if (number := rule.number) is not None}
+    return Table(raw["edition"], tuple(raw["options"]), rules, by_tag)
+
+
+def load_attribute_types() -> AttributeTypes:
+    """Read the Types from the package."""
+    raw = _read("attribute_types.json")
+    entries = [(int(parent, 16) << 32 | int(tag, 16), kind) for parent, tag, kind in raw["entries"]]
+    return AttributeTypes(
+        by_iod={iod: dict(entries[i] for i in indices) for iod, indices in raw["iods"].items()},
+        iod_of=raw["sop_classes"],
+        identity=frozenset(int(tag, 16) for tag in raw["identity_attributes"]),
+        body_parts=frozenset(raw["body_parts"]),
+    )
