@@ -1,0 +1,229 @@
+"""Fakes of the ports that the viewer works with, and an application around them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from dicom_node.domain.delivery import Delivery, DeliveryStatus
+from dicom_node.domain.errors import InvalidInstance, NotFound
+from dicom_node.domain.instance import IncomingInstance, InstanceHeader, Receipt, StoreOutcome
+from dicom_node.domain.result import ResultEntry, ResultKind
+from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
+from dicom_node.domain.study import Stage, StudyRecord, StudyState
+from viewer.app import install
+from viewer.node_info import NodeInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class Index:
+    """Studies in memory, with the calls that the viewer makes."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, StudyRecord] = {}
+        self.decisions: dict[tuple[str, int], RoutingDecision] = {}
+
+    def put(self, record: StudyRecord) -> StudyRecord:
+        self.records[record.id] = record
+        return record
+
+    def study(self, study_id: str) -> StudyRecord:
+        if study_id not in self.records:
+            raise NotFound("no study has this id; list them with GET /api/studies")
+        return self.records[study_id]
+
+    def studies(
+        self,
+        *,
+        state: StudyState | None = None,
+        study_instance_uid: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> tuple[Sequence[StudyRecord], str | None]:
+        start = int(cursor) if cursor else 0
+        found = [
+            r
+            for r in sorted(self.records.values(), key=lambda r: r.created_at, reverse=True)
+            if state in (None, r.state) and study_instance_uid in (None, r.study_instance_uid)
+        ]
+        end = start + limit
+        return found[start:end], str(end) if end < len(found) else None
+
+    def count_by_state(self) -> dict[StudyState, int]:
+        return {s: sum(r.state is s for r in self.records.values()) for s in StudyState}
+
+    def routing(self, study_id: str, version: int) -> RoutingDecision | None:
+        return self.decisions.get((study_id, version))
+
+
+class Pseudonymizer:
+    """Keyed replacement, as the real one, with a key of its own."""
+
+    def uid(self, original: str) -> str:
+        return "2.25." + str(int(hashlib.sha256(b"key" + original.encode()).hexdigest()[:30], 16))
+
+    def derived_uid(self, *parts: str) -> str:
+        return self.uid("|".join(parts))
+
+
+class Audit:
+    """What was recorded."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, object]]] = []
+
+    def record(self, event: str, **fields: str | float | bool | None) -> None:
+        self.events.append((event, fields))
+
+
+class Receiver:
+    """Takes what begins as a Part 10 file does."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, bytes]] = []
+        self.full: Exception | None = None
+
+    def check_capacity(self) -> None:
+        if self.full:
+            raise self.full
+
+    def receive(self, incoming: IncomingInstance) -> Receipt:
+        data = incoming.stream.read()
+        if data[128:132] != b"DICM":
+            raise InvalidInstance("the bytes are no DICOM file; send Part 10 files")
+        outcome = StoreOutcome.DUPLICATE if (incoming.source, data) in self.taken else StoreOutcome.STORED
+        self.taken.append((incoming.source, data))
+        header = InstanceHeader("1.2", "1.3", "1.4", "1.5", "1.2.840.10008.1.2.1", "MR")
+        return Receipt(outcome, "study1", "2.25.1", "2.25.2", "2.25.3", header)
+
+
+def record(study_id: str = "study1", **changes: object) -> StudyRecord:
+    """A study that ended well, purged, with changes."""
+    number = int(hashlib.sha256(study_id.encode()).hexdigest()[:8], 16)
+    uid = f"2.25.{number}"
+    values: dict[str, object] = {
+        "id": study_id,
+        "study_instance_uid": uid,
+        "state": StudyState.DONE,
+        "stage": None,
+        "version": 1,
+        "epoch": 1,
+        "modalities": ("MR",),
+        "body_part": "BRAIN",
+        "received_instances": 181,
+        "received_bytes": 14_302_000,
+        "created_at": NOON,
+        "last_received_at": NOON + timedelta(seconds=4),
+        "ended_at": NOON + timedelta(seconds=20),
+        "purged_at": NOON + timedelta(seconds=21),
+        "reason": None,
+        "runs": (
+            Run(
+                "mr-brain-extraction",
+                "1.0.0",
+                uid + ".1",
+                RunStatus.DONE,
+                None,
+                "Intracranial volume 1523 mL",
+                0.973,
+            ),
+        ),
+        "results": (
+            ResultEntry(ResultKind.SR, "1.2.840.10008.5.1.4.1.1.88.34", uid + ".10", uid + ".100"),
+            ResultEntry(ResultKind.SEG, "1.2.840.10008.5.1.4.1.1.66.4", uid + ".11", uid + ".110"),
+            *(
+                ResultEntry(ResultKind.SC, "1.2.840.10008.5.1.4.1.1.7", uid + ".12", f"{uid}.12{i}")
+                for i in range(3)
+            ),
+        ),
+        "deliveries": (Delivery("pacs", DeliveryStatus.CONFIRMED, 1),),
+    }
+    return StudyRecord(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def decision() -> RoutingDecision:
+    """A decision that took one series and refused another."""
+    return RoutingDecision(
+        assignments=(Assignment("mr-brain-extraction", "1.0.0", "2.25.77001234", "mr-brain"),),
+        reasons=(
+            Reason("2.25.77001234", "modality", True, "Modality MR is one of MR"),
+            Reason("2.25.77005678", "min-instances", False, "1 slice is fewer than 40"),
+        ),
+        modalities=("MR",),
+        body_part="BRAIN",
+    )
+
+
+class Http:
+    """Asks the application in this process."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def request(self, method: str, url: str, **options: object) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+                return await client.request(method, url, **options)  # type: ignore[arg-type]
+
+        return asyncio.run(ask())
+
+    def get(self, url: str, **options: object) -> httpx.Response:
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: object) -> httpx.Response:
+        return self.request("POST", url, **options)
+
+
+class World:
+    """An application with fakes, and what they saw."""
+
+    def __init__(self, ohif_dir: Path | None) -> None:
+        self.index = Index()
+        self.pseudonymizer = Pseudonymizer()
+        self.audit = Audit()
+        self.receiver = Receiver()
+        self.completed: list[str] = []
+        self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+        install(
+            self.app,
+            index=self.index,  # type: ignore[arg-type]
+            pseudonymizer=self.pseudonymizer,
+            audit=self.audit,
+            receiver=self.receiver,
+            complete=self.completed.append,
+            ohif_dir=ohif_dir,
+            node_info=NodeInfo(
+                "Test <Node>",
+                "0.1.0",
+                "DICOMNODE",
+                "127.0.0.1",
+                lambda: 11112,
+                (("mr-brain-extraction", "1.0.0"),),
+            ),
+        )
+        self.http = Http(self.app)
+
+    record = staticmethod(record)
+    decision = staticmethod(decision)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Without OHIF, whether or not this checkout has one."""
+    monkeypatch.setattr("viewer.ohif.release.standard_folders", lambda *_: ())
+    return World(tmp_path / "no-ohif")
+
+
+__all__ = ["NOON", "Stage", "World"]

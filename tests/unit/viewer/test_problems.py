@@ -1,0 +1,27 @@
+"""Every error of the node has an HTTP status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dicom_node.domain import errors
+from viewer.problems import status_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _leaves(kind: type[errors.NodeError]) -> Iterator[type[errors.NodeError]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _leaves(below)
+
+
+@pytest.mark.parametrize("kind", list(_leaves(errors.NodeError)), ids=lambda k: k.__name__)
+def test_error_has_a_status_of_its_branch(kind: type[errors.NodeError]) -> None:
+    status = status_of(kind("x"))
+
+    assert (status == 503) == issubclass(kind, errors.TransientError)
+    assert status >= 400

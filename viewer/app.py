@@ -1,0 +1,59 @@
+"""Adds dashboard, REST API and OHIF to the node's HTTP application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi.staticfiles import StaticFiles
+
+from viewer.api import docs, studies, upload
+from viewer.dashboard import pages
+from viewer.dashboard.render import create_renderer
+from viewer.headers import SecurityHeaders
+from viewer.ohif import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fastapi import FastAPI
+
+    from dicom_node.ports import AuditLog, Pseudonymizer, Receiver, StudyIndex
+    from viewer.node_info import NodeInfo
+
+_STATIC = Path(__file__).parent / "dashboard" / "static"
+
+
+def install(
+    app: FastAPI,
+    *,
+    index: StudyIndex,
+    pseudonymizer: Pseudonymizer,
+    audit: AuditLog,
+    receiver: Receiver,
+    complete: Callable[[str], object],
+    ohif_dir: Path | None,
+    node_info: NodeInfo,
+) -> None:
+    """Add `/`, `/studies`, `/static`, `/api` and `/viewer`, and security headers to every answer.
+
+    Call it last: the headers are middleware.
+
+    Parameters
+    ----------
+    complete
+        Takes a receiving study on to the pipeline at once, by its id.
+    ohif_dir
+        Where OHIF is installed, or `None` to look at the standard places
+        (`viewer.ohif.release.standard_folders`); it may be added while the node runs.
+    """
+    render = create_renderer(node_info)
+    app.include_router(pages.create_router(index, render))
+    app.include_router(
+        studies.create_router(index=index, pseudonymizer=pseudonymizer, audit=audit, complete=complete)
+    )
+    app.include_router(upload.create_router(receiver))
+    app.include_router(docs.create_router(render))
+    app.include_router(serving.create_router(ohif_dir, site=node_info.site, render=render))
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    app.add_middleware(SecurityHeaders)

@@ -1,0 +1,104 @@
+"""Routes of the dashboard: the list of studies, one study, and their fragments for live updates."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from dicom_node.domain.errors import NotFound
+from dicom_node.domain.study import StudyState
+from viewer.dashboard import presentation
+
+if TYPE_CHECKING:
+    from dicom_node.ports import StudyIndex
+    from viewer.dashboard.render import Renderer
+
+_PAGE = 25
+
+State = Annotated[StudyState | None, Query()]
+Cursor = Annotated[str | None, Query(max_length=256)]
+
+
+def create_router(index: StudyIndex, render: Renderer) -> APIRouter:
+    """Routes of the pages; they show what the index knows, nothing else."""
+    router = APIRouter(include_in_schema=False)
+    pages = _Pages(index, render)
+
+    @router.get("/")
+    def home(request: Request, state: State = None, cursor: Cursor = None) -> HTMLResponse:
+        return pages.studies("studies.html", request, state, cursor)
+
+    @router.get("/fragments/studies")
+    def studies_fragment(request: Request, state: State = None, cursor: Cursor = None) -> Response:
+        return _changed(request, pages.studies("studies_live.html", request, state, cursor))
+
+    @router.get("/studies/{study_id}")
+    def study_page(study_id: str) -> HTMLResponse:
+        return pages.study("study.html", study_id)
+
+    @router.get("/fragments/studies/{study_id}")
+    def study_fragment(request: Request, study_id: str) -> Response:
+        return _changed(request, pages.study("study_live.html", study_id))
+
+    return router
+
+
+class _Pages:
+    """Reads the index and fills templates."""
+
+    def __init__(self, index: StudyIndex, render: Renderer) -> None:
+        self._index = index
+        self._render = render
+
+    def studies(
+        self, template: str, request: Request, state: StudyState | None, cursor: str | None
+    ) -> HTMLResponse:
+        try:
+            studies, following = self._index.studies(state=state, limit=_PAGE, cursor=cursor)
+        except ValueError:  # a cursor of another node, or of an older one
+            return self._unknown()
+        counts = self._index.count_by_state()
+        return self._render(
+            template,
+            studies=studies,
+            counts={each: counts.get(each, 0) for each in StudyState},
+            total=sum(counts.values()),
+            state=state,
+            cursor=cursor,
+            next_cursor=following,
+            moving=presentation.moving(studies),
+            base_url=str(request.base_url).rstrip("/"),
+            show=presentation,
+        )
+
+    def study(self, template: str, study_id: str) -> HTMLResponse:
+        try:
+            study = self._index.study(study_id)
+        except NotFound:
+            return self._unknown()
+        return self._render(
+            template,
+            study=study,
+            routing=self._index.routing(study_id, study.version),
+            moving=presentation.moving([study]),
+            show=presentation,
+        )
+
+    def _unknown(self) -> HTMLResponse:
+        return self._render("unknown.html", status_code=HTTPStatus.NOT_FOUND)
+
+
+def _changed(request: Request, page: HTMLResponse) -> Response:
+    """The page, or 304 where the browser has it already."""
+    if page.status_code != HTTPStatus.OK:
+        return page
+    etag = f'"{sha256(bytes(page.body)).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    page.headers.update(headers)
+    return page

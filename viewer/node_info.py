@@ -1,0 +1,39 @@
+"""What pages tell about the node they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESEARCH_USE = "Research use only"
+RESEARCH_USE_NOTICE = (
+    "Not a medical device. Results are made by research software and must not be used for diagnosis,"
+    " treatment or any other clinical decision."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """The node, as pages and the empty state describe it.
+
+    Attributes
+    ----------
+    site
+        Name shown on pages (`node.site`).
+    version
+        Of the software.
+    ae_title, dimse_host, dimse_port
+        Where C-STORE goes; the port is a function, since a free one may be taken at the start.
+    models
+        (name, version) of the models that can run.
+    """
+
+    site: str
+    version: str
+    ae_title: str
+    dimse_host: str
+    dimse_port: Callable[[], int]
+    models: tuple[tuple[str, str], ...] = ()
