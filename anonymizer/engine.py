@@ -21,7 +21,7 @@ from anonymizer.pixels import cut_surplus
 from anonymizer.plan import REPEATING, Entry, Plan, Step, resolve
 from anonymizer.profile import Profile
 from anonymizer.table import load_attribute_types, load_table
-from anonymizer.text import encodings, to_json
+from anonymizer.text import encodings, plain_text, to_json
 from anonymizer.uids import PatientMapper, UidMapper, is_registered
 from anonymizer.verify import Verifier
 
@@ -146,13 +146,15 @@ class Engine:
         evidence = Evidence(self._types.body_parts)
         evidence.collect(source)
 
-        codec = self._part10.codec(file.transfer_syntax_uid)
+        codec, codecs = self._part10.codec(file.transfer_syntax_uid), encodings(source)
         work = _Pass(self._plan.entries, self._plan.for_class(sop_class_uid), self._uids)
         result = work.transform(source, 0)
         if cut_surplus(result, codec):
             work.actions["pixel-surplus"] += 1
         patient = self._patients.pseudonym(
-            text_value(source, PATIENT_ID), text_value(source, ISSUER_OF_PATIENT_ID), study_uid
+            plain_text(source, PATIENT_ID, codecs),
+            plain_text(source, ISSUER_OF_PATIENT_ID, codecs),
+            study_uid,
         )
         result[PATIENT_NAME] = Element("PN", patient.encode())
         result[PATIENT_ID] = Element("LO", patient.encode())

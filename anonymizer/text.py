@@ -53,6 +53,15 @@ def decode(value: bytes, vr: str, codecs: tuple[str, ...]) -> str:
         return value.decode("latin-1")
 
 
+def plain_text(dataset: Dataset, tag: int, codecs: tuple[str, ...]) -> str:
+    """Decoded value of a string element, each value of it without padding; empty where absent."""
+    element = dataset.get(tag)
+    if element is None or not isinstance(element.value, bytes):
+        return ""
+    text = decode(element.value, element.vr, codecs).rstrip(" \0")
+    return "\\".join(part.strip(" \0") for part in text.split("\\"))
+
+
 def to_json(element: Element, codecs: tuple[str, ...], codec: Codec) -> dict[str, Any]:
     """DICOM JSON of an element; decimal and integer strings stay strings, so nothing is rounded."""
     vr, value = element

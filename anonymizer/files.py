@@ -1,0 +1,169 @@
+"""De-identifies a folder of files.
+
+File names of the input may name patients: the JSON form of the report counts files instead, in the order
+of their sorted paths. Output files are named by pseudonymous UIDs.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from anonymizer.errors import CannotVouch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from anonymizer.engine import Deidentified, Engine
+
+_NO_DICOM = "no-part-10"
+
+
+class FileStatus(Enum):
+    """What became of a file."""
+
+    DONE = "done"
+    #: No DICOM file.
+    SKIPPED = "skipped"
+    QUARANTINED = "quarantined"
+    #: The same SOP Instance was there already; the first file stays.
+    DUPLICATE = "duplicate"
+    #: It could not be read from or written to the disk.
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """One file.
+
+    Attributes
+    ----------
+    number
+        Position in the sorted list of input files, from 1.
+    source
+        Path of the input. Identity: for the eyes of whoever owns the folder only.
+    output
+        Path relative to the output folder.
+    reason
+        Why it is not there, without identity.
+    """
+
+    number: int
+    source: Path = field(repr=False)
+    status: FileStatus
+    output: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderReport:
+    """All files, in order, and how often each rule was applied."""
+
+    outcomes: tuple[FileOutcome, ...]
+    actions: dict[str, int]
+
+    def count(self, status: FileStatus) -> int:
+        """How many files ended so."""
+        return sum(outcome.status is status for outcome in self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every DICOM file was de-identified."""
+        return not (self.count(FileStatus.QUARANTINED) or self.count(FileStatus.FAILED))
+
+    def to_json(self, *, paths: bool = False) -> dict[str, Any]:
+        """A JSON-able form; input paths only where asked for, since they may name patients."""
+        files: list[dict[str, Any]] = []
+        for outcome in self.outcomes:
+            entry: dict[str, Any] = {"file": outcome.number, "status": outcome.status.value}
+            if outcome.output is not None:
+                entry["output"] = outcome.output
+            if outcome.reason is not None:
+                entry["reason"] = outcome.reason
+            if paths:
+                entry["source"] = str(outcome.source)
+            files.append(entry)
+        counts = {status.value: self.count(status) for status in FileStatus}
+        return {"counts": counts, "actions": self.actions, "files": files}
+
+
+def anonymize_folder(
+    src: Path, dst: Path, engine: Engine, on_file: Callable[[FileOutcome], None] | None = None
+) -> FolderReport:
+    """De-identify every DICOM file under a folder (or one file) into another folder.
+
+    Files are written whole or not at all, as ``<study>/<series>/<instance>.dcm``. Symbolic links are not
+    followed. What lies in `dst` already stays, but for files of the same name.
+
+    Parameters
+    ----------
+    on_file
+        Called after each file, to show progress.
+
+    Raises
+    ------
+    ValueError
+        If both folders are the same.
+    OSError
+        If `dst` cannot be made.
+    """
+    src, dst = src.resolve(), dst.resolve()
+    if src == dst:
+        raise ValueError("input and output are the same folder; choose another output folder")
+    dst.mkdir(parents=True, exist_ok=True)
+    actions: Counter[str] = Counter()
+    outcomes: list[FileOutcome] = []
+    written: set[str] = set()
+    for number, path in enumerate(_input_files(src, dst), start=1):
+        outcome = _one(number, path, dst, engine, written, actions)
+        outcomes.append(outcome)
+        if on_file is not None:
+            on_file(outcome)
+    return FolderReport(tuple(outcomes), dict(sorted(actions.items())))
+
+
+def _input_files(src: Path, dst: Path) -> Iterator[Path]:
+    if src.is_file():
+        yield src
+        return
+    for path in sorted(src.rglob("*")):
+        if path.is_file() and not path.is_symlink() and not path.is_relative_to(dst):
+            yield path
+
+
+def _one(
+    number: int, path: Path, dst: Path, engine: Engine, written: set[str], actions: Counter[str]
+) -> FileOutcome:
+    try:
+        result = engine.deidentify(path.read_bytes())
+        name = f"{result.study_instance_uid}/{result.series_instance_uid}/{result.sop_instance_uid}.dcm"
+        if name in written:
+            return FileOutcome(
+                number, path, FileStatus.DUPLICATE, reason="the SOP Instance was there already"
+            )
+        _write(dst / name, result)
+    except CannotVouch as exc:
+        status = FileStatus.SKIPPED if exc.rule == _NO_DICOM else FileStatus.QUARANTINED
+        return FileOutcome(number, path, status, reason=str(exc))
+    except OSError as exc:
+        return FileOutcome(number, path, FileStatus.FAILED, reason=exc.strerror or "input or output error")
+    written.add(name)
+    actions.update(result.actions)
+    return FileOutcome(number, path, FileStatus.DONE, output=name)
+
+
+def _write(path: Path, result: Deidentified) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(result.data)
+        os.replace(temporary, path)  # noqa: PTH105  # mkstemp names a string
+    except OSError:
+        os.unlink(temporary)  # noqa: PTH108  # mkstemp names a string
+        raise
