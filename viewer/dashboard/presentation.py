@@ -67,6 +67,12 @@ def instance_url(study: str, series: str, instance: str) -> str:
     return f"{series_url(study, series)}/instances/{quote(instance)}"
 
 
+def download_url(study: str, entry: ResultEntry) -> str:
+    """A result as a Part 10 file; a link cannot send an Accept header (PS3.18 §8.3.3.1)."""
+    url = instance_url(study, entry.series_instance_uid, entry.sop_instance_uid)
+    return f"{url}?accept=application/dicom"
+
+
 def result_series(study: StudyRecord) -> list[ResultSeries]:
     """The results of a study by series: heatmaps first, then segmentations and reports."""
     by_series: dict[str, list[ResultEntry]] = {}
