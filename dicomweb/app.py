@@ -1,0 +1,55 @@
+"""The DICOMweb router: STOW-RS, QIDO-RS and WADO-RS under one prefix.
+
+Mount it under `/dicom-web`. All URLs that it gives out are built from the request.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from dicomweb.instance_cache import DEFAULT_BYTES, InstanceCache
+from dicomweb.qido.router import create_qido_router
+from dicomweb.qido.service import SearchService
+from dicomweb.stow.router import create_stow_router
+from dicomweb.stow.service import StoreService
+from dicomweb.wado.router import create_wado_router
+from dicomweb.wado.service import RetrieveService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dicom_node.ports import Catalog, Metrics, Receiver
+
+
+def create_router(
+    *,
+    receiver: Receiver,
+    catalog: Catalog,
+    read_blob: Callable[[str], bytes],
+    metrics: Metrics,
+    max_upload_bytes: int,
+    service_name: str,
+    cache_bytes: int = DEFAULT_BYTES,
+) -> APIRouter:
+    """All DICOMweb resources.
+
+    Parameters
+    ----------
+    read_blob
+        The Part 10 bytes of a `CatalogEntry.ref`.
+    max_upload_bytes
+        Bytes of one STOW-RS body; more is answered 413.
+    service_name
+        Names the service in Warning headers; a token, no spaces.
+    cache_bytes
+        Bytes of recently read instances that are kept parsed in memory.
+    """
+    retrieve = RetrieveService(catalog, read_blob, InstanceCache(read_blob, cache_bytes))
+    agent = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in service_name) or "node"
+    router = APIRouter()
+    router.include_router(create_stow_router(StoreService(receiver), metrics, max_upload_bytes))
+    router.include_router(create_qido_router(SearchService(catalog, agent), metrics))
+    router.include_router(create_wado_router(retrieve, metrics, agent))
+    return router

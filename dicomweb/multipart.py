@@ -1,0 +1,236 @@
+"""`multipart/related` bodies: a parser that is fed chunks, and a writer.
+
+References
+----------
+RFC 2046 §5.1 (syntax), RFC 2387 (related), PS3.18 §8.6.1.2.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import Enum, auto
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import BinaryIO
+
+CRLF = b"\r\n"
+_MAX_PART_HEADERS = 16 * 1024
+_MAX_PADDING = 256
+#: Bytes of a part that stay in memory; a larger part goes to an unnamed temporary file.
+SPOOL_BYTES = 32 * 1024 * 1024
+
+
+class MultipartError(ValueError):
+    """The body is no readable multipart message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a message: its headers (names in lower case) and its content at position 0.
+
+    Whoever takes the part closes `stream`.
+    """
+
+    headers: dict[str, str]
+    stream: BinaryIO
+
+
+def open_spool() -> BinaryIO:
+    """A file for the content of one part: in memory up to `SPOOL_BYTES`, then on disk without a name."""
+    return cast("BinaryIO", SpooledTemporaryFile(max_size=SPOOL_BYTES))
+
+
+class _State(Enum):
+    PREAMBLE = auto()
+    BOUNDARY = auto()
+    HEADERS = auto()
+    CONTENT = auto()
+    EPILOGUE = auto()
+
+
+class MultipartParser:
+    """Takes a body in chunks of any size and gives back parts as they end.
+
+    Content goes to a spool as it arrives, so memory does not grow with the body.
+
+    Parameters
+    ----------
+    boundary
+        The `boundary` parameter, without quotes.
+    open_part
+        Makes the file for a part's content.
+
+    Raises
+    ------
+    MultipartError
+        If the boundary breaks RFC 2046 (1 to 70 ASCII characters).
+    """
+
+    def __init__(self, boundary: str, open_part: Callable[[], BinaryIO] = open_spool) -> None:
+        if not 1 <= len(boundary) <= 70 or not boundary.isascii() or not boundary.isprintable():
+            raise MultipartError("the boundary parameter must have 1 to 70 printable ASCII characters")
+        self._delimiter = CRLF + b"--" + boundary.encode("ascii")
+        self._open_part = open_part
+        # The first boundary may stand at the very start: as if a line end came before it.
+        self._buffer = bytearray(CRLF)
+        self._state = _State.PREAMBLE
+        self._headers: dict[str, str] = {}
+        self._content: IO[bytes] | None = None
+        self._skip_line_end = False
+
+    def feed(self, data: bytes) -> list[Part]:
+        """Take a chunk; return the parts that it completed.
+
+        Raises
+        ------
+        MultipartError
+            If a part's headers or the bytes after a boundary are malformed.
+        """
+        self._buffer += data
+        parts: list[Part] = []
+        while self._step(parts):
+            pass
+        return parts
+
+    def finish(self) -> None:
+        """Say that the body has ended.
+
+        Raises
+        ------
+        MultipartError
+            If the closing boundary did not come.
+        """
+        if self._state is not _State.EPILOGUE:
+            self.close()
+            raise MultipartError("the body ended before its closing boundary")
+
+    def close(self) -> None:
+        """Drop a part that is not complete."""
+        if self._content is not None:
+            self._content.close()
+            self._content = None
+
+    def _step(self, parts: list[Part]) -> bool:
+        """Go one state further; `False` where more data is needed."""
+        match self._state:
+            case _State.PREAMBLE:
+                return self._skip_preamble()
+            case _State.BOUNDARY:
+                return self._read_boundary_end()
+            case _State.HEADERS:
+                return self._read_headers()
+            case _State.CONTENT:
+                return self._read_content(parts)
+            case _State.EPILOGUE:
+                self._buffer.clear()
+                return False
+
+    def _skip_preamble(self) -> bool:
+        at = self._buffer.find(self._delimiter)
+        if at < 0:
+            del self._buffer[: max(0, len(self._buffer) - len(self._delimiter) + 1)]
+            return False
+        del self._buffer[: at + len(self._delimiter)]
+        self._state = _State.BOUNDARY
+        return True
+
+    def _read_boundary_end(self) -> bool:
+        if len(self._buffer) < 2:
+            return False
+        if self._buffer.startswith(b"--"):
+            self._state = _State.EPILOGUE
+            return True
+        end = self._buffer.find(CRLF)
+        if end < 0 and len(self._buffer) <= _MAX_PADDING:
+            return False
+        if end < 0 or self._buffer[:end].strip(b" \t"):
+            raise MultipartError("a boundary is followed by other characters than a line end")
+        # The line end stays: headers may be empty, and then it begins the blank line's CRLF CRLF.
+        del self._buffer[:end]
+        self._state = _State.HEADERS
+        return True
+
+    def _read_headers(self) -> bool:
+        end = self._buffer.find(CRLF + CRLF)
+        if (end if end >= 0 else len(self._buffer)) > _MAX_PART_HEADERS:
+            raise MultipartError(f"the headers of a part are longer than {_MAX_PART_HEADERS} bytes")
+        if end < 0:
+            return False
+        self._headers = _parse_headers(bytes(self._buffer[:end]))
+        # One line end stays, so that an empty part's delimiter is found.
+        del self._buffer[: end + len(CRLF)]
+        self._content = self._open_part()
+        self._skip_line_end = True
+        self._state = _State.CONTENT
+        return True
+
+    def _read_content(self, parts: list[Part]) -> bool:
+        content = cast("IO[bytes]", self._content)
+        at = self._buffer.find(self._delimiter)
+        if at < 0:
+            keep = len(self._delimiter) - 1
+            self._write(content, len(self._buffer) - keep)
+            return False
+        self._write(content, at)
+        del self._buffer[: len(self._delimiter)]
+        content.seek(0)
+        parts.append(Part(self._headers, cast("BinaryIO", content)))
+        self._content = None
+        self._state = _State.BOUNDARY
+        return True
+
+    def _write(self, content: IO[bytes], count: int) -> None:
+        """Move `count` bytes to the content, without the line end that closed the headers."""
+        if count <= 0:
+            return
+        if self._skip_line_end:
+            if count < len(CRLF):
+                return
+            self._skip_line_end = False
+            content.write(memoryview(self._buffer)[len(CRLF) : count].tobytes())
+        else:
+            content.write(bytes(self._buffer[:count]))
+        del self._buffer[:count]
+
+
+def _parse_headers(block: bytes) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in block.split(CRLF):
+        if not line.strip():
+            continue
+        name, colon, value = line.partition(b":")
+        if not colon or not name.strip():
+            raise MultipartError("a part has a header line without a colon")
+        headers.setdefault(name.strip().decode("latin-1").lower(), value.strip().decode("utf-8", "replace"))
+    return headers
+
+
+def new_boundary() -> str:
+    """A boundary that occurs in no content."""
+    return f"dicom-node-{secrets.token_hex(16)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Content of one part to be written, with its media type and URL."""
+
+    content: bytes
+    content_type: str
+    location: str | None = None
+
+
+def write_multipart(payloads: Iterable[Payload], boundary: str) -> Iterator[bytes]:
+    """The body of a multipart response, a few chunks a part."""
+    for payload in payloads:
+        headers = [f"--{boundary}", f"Content-Type: {payload.content_type}"]
+        headers.append(f"Content-Length: {len(payload.content)}")
+        if payload.location is not None:
+            headers.append(f"Content-Location: {payload.location}")
+        yield "\r\n".join([*headers, "", ""]).encode("ascii", "replace")
+        yield payload.content
+        yield CRLF
+    yield f"--{boundary}--\r\n".encode("ascii")

@@ -1,0 +1,75 @@
+"""QIDO-RS routes: six resources.
+
+References
+----------
+PS3.18 §10.6.1 (resources).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from dicom_node.domain.catalog import QueryLevel
+from dicomweb.dicom_json import dumps
+from dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, MULTIPART_RELATED, Offer, negotiate
+from dicomweb.multipart import Payload, new_boundary, write_multipart
+from dicomweb.native_model import to_xml
+from dicomweb.qido.parameters import parse_search
+from dicomweb.routing import accept_of, path_uid, route_class, service_root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dicom_node.ports import Metrics
+    from dicomweb.qido.service import SearchService
+
+RESOURCES = (
+    ("/studies", QueryLevel.STUDY),
+    ("/studies/{study}/series", QueryLevel.SERIES),
+    ("/studies/{study}/instances", QueryLevel.INSTANCE),
+    ("/studies/{study}/series/{series}/instances", QueryLevel.INSTANCE),
+    ("/series", QueryLevel.SERIES),
+    ("/instances", QueryLevel.INSTANCE),
+)
+_OFFERS = (Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML, multipart=True))
+
+
+def create_qido_router(service: SearchService, metrics: Metrics) -> APIRouter:
+    """The router of all search resources.
+
+    A search without a match answers 200 with an empty array, so that a client always gets JSON.
+    """
+    router = APIRouter(route_class=route_class("qido", metrics), include_in_schema=False)
+    for path, level in RESOURCES:
+        router.get(path)(_endpoint(service, level))
+    return router
+
+
+def _endpoint(service: SearchService, level: QueryLevel) -> Callable[[Request], Response]:
+    def search(request: Request) -> Response:
+        offer = negotiate(accept_of(request), _OFFERS)
+        names = request.path_params
+        asked = parse_search(
+            level,
+            request.query_params.multi_items(),
+            path_uid(request, "study") if "study" in names else None,
+            path_uid(request, "series") if "series" in names else None,
+        )
+        found = service.search(asked, service_root(request))
+        if offer.multipart:
+            boundary = new_boundary()
+            body = b"".join(
+                write_multipart((Payload(to_xml(row), DICOM_XML) for row in found.rows), boundary)
+            )
+            content_type = f'{MULTIPART_RELATED}; type="{DICOM_XML}"; boundary={boundary}'
+        else:
+            body, content_type = dumps(found.rows), offer.media_type
+        response = Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+        for warning in found.warnings:
+            response.headers.append("Warning", warning)
+        return response
+
+    return search

@@ -1,0 +1,128 @@
+"""What all DICOMweb routes share: errors to problem documents, counting, UIDs in paths, absolute URLs."""
+
+from __future__ import annotations
+
+import re
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from fastapi.routing import APIRoute
+
+from dicom_node.domain.errors import NodeError
+from dicomweb.errors import Problem, bad_request, problem_of, problem_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from fastapi import Request
+    from starlette.responses import Response
+
+    from dicom_node.ports import Metrics
+
+_UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+#: Where a route's own path begins, after the prefix under which the router is included.
+_RESOURCE = re.compile(r"/(studies|series|instances)(/.*)?$")
+
+
+def route_class(service: str, metrics: Metrics) -> type[APIRoute]:
+    """A route that counts its requests as `service` and answers every error as a problem document."""
+
+    class DicomwebRoute(APIRoute):
+        """Protocol edge of one DICOMweb service."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            """Wrap FastAPI's handler."""
+            handler = super().get_route_handler()
+
+            async def answer(request: Request) -> Response:
+                started = time.perf_counter()
+                try:
+                    response = await handler(request)
+                except Exception as exc:  # noqa: BLE001 (the protocol edge: everything becomes an answer)
+                    response = problem_response(_problem(exc, service))
+                metrics.count("dicomweb_requests", service=service, status=str(response.status_code))
+                metrics.observe("dicomweb_seconds", time.perf_counter() - started, service=service)
+                return response
+
+            return answer
+
+    return DicomwebRoute
+
+
+def _problem(error: Exception, service: str) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    log = structlog.get_logger()
+    if isinstance(error, NodeError):
+        problem = problem_of(error)
+        if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.warning("dicomweb_failed", service=service, code=error.code, status=int(problem.status))
+        return problem
+    # The text of a foreign error may hold values of a data set: only its type and place are logged.
+    log.error("dicomweb_error", service=service, code=type(error).__name__, where=place_of(error))
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the node's log says where", code="internal"
+    )
+
+
+def place_of(error: BaseException) -> str:
+    """Module and line where an error was raised, for the log."""
+    traceback = error.__traceback__
+    if traceback is None:
+        return "unknown"
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_globals.get('__name__', '?')}:{traceback.tb_lineno}"
+
+
+def path_uid(request: Request, name: str) -> str:
+    """A UID from the path.
+
+    Raises
+    ------
+    Problem
+        400 if it breaks the rules of PS3.5 §9.1 (digits and dots, 64 characters).
+    """
+    uid = str(request.path_params[name])
+    if len(uid) > 64 or not _UID.fullmatch(uid):
+        raise bad_request(f"the {name} UID in the path must have digits and dots only, at most 64 characters")
+    return uid
+
+
+def accept_of(request: Request) -> str | None:
+    """What the client accepts: the `accept` query parameter where present, else the header.
+
+    References
+    ----------
+    PS3.18 §8.3.3.1 (accept query parameter)
+    """
+    asked: str | None = request.query_params.get("accept")
+    if asked:
+        return asked
+    headers = request.headers.getlist("accept")
+    return ", ".join(headers) if headers else None
+
+
+def service_root(request: Request) -> str:
+    """The absolute URL under which this router is mounted, without a slash at its end.
+
+    Built from the request's own scheme, Host header and mount path, so links work through a proxy that
+    passes the Host header on.
+
+    Raises
+    ------
+    Problem
+        400 if the Host header is malformed.
+    """
+    try:
+        origin = f"{request.url.scheme}://{request.url.netloc}"
+    except ValueError as exc:
+        raise bad_request("the Host header is malformed") from exc
+    path: str = request.scope["path"]
+    resource = _RESOURCE.search(request.scope["route"].path)
+    if resource is None:  # a route of another service
+        return origin
+    template = resource[0].replace(":path}", "}")
+    return origin + path.removesuffix(template.format_map(request.path_params))

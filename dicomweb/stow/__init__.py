@@ -1,0 +1,1 @@
+"""STOW-RS: storing instances (PS3.18 §10.5)."""

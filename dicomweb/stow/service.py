@@ -1,0 +1,142 @@
+"""STOW-RS: one instance after another to the receive stage, and what became of each.
+
+References
+----------
+PS3.18 §10.5.2 (behaviour), PS3.18 §I.2 (store instances response).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dicom_node.domain.errors import InvalidInstance, NodeError
+from dicom_node.domain.instance import IncomingInstance, StoreOutcome
+from dicomweb.errors import (
+    CANNOT_UNDERSTAND,
+    ELEMENTS_DISCARDED,
+    PROCESSING_FAILURE,
+    REFUSED_OUT_OF_RESOURCES,
+    STUDY_INSTANCE_UID_DISAGREES,
+    map_error,
+)
+from dicomweb.media_types import DICOM, OCTET_STREAM, parse_media_type
+from dicomweb.part10 import read_identity
+from dicomweb.routing import place_of
+
+if TYPE_CHECKING:
+    from dicom_node.domain.instance import Receipt
+    from dicom_node.ports import Receiver
+    from dicomweb.multipart import Part
+    from dicomweb.part10 import ClaimedIdentity
+
+SOURCE = "stow"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An instance that was not stored; `identity` is `None` where the part cannot be parsed at all."""
+
+    reason: int
+    identity: ClaimedIdentity | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An instance that is safe; `warning` is a Warning Reason (0008,1196) where one applies."""
+
+    receipt: Receipt
+    warning: int | None = None
+
+
+@dataclass(slots=True)
+class StoreReport:
+    """What became of the instances of one request, in their order."""
+
+    stored: list[Stored] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+    @property
+    def status(self) -> HTTPStatus:
+        """200 all stored, 202 some failed or with a warning, 409 none; 503 where only room was missing."""
+        if self.stored:
+            clean = not self.failed and all(item.warning is None for item in self.stored)
+            return HTTPStatus.OK if clean else HTTPStatus.ACCEPTED
+        if self.failed and all(item.reason == REFUSED_OUT_OF_RESOURCES for item in self.failed):
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        return HTTPStatus.CONFLICT
+
+
+class StoreService:
+    """Stores the parts of a request.
+
+    A part counts as stored only after the receive stage returned: bytes and index row are durable then.
+    """
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def check_capacity(self) -> None:
+        """Before a body is read.
+
+        Raises
+        ------
+        OutOfResources
+        """
+        self._receiver.check_capacity()
+
+    def store(self, part: Part, study: str | None, report: StoreReport) -> None:
+        """Store one part, add the outcome to the report, and close the part's stream; never raises.
+
+        Parameters
+        ----------
+        study
+            The Study Instance UID of the URL; an instance of another study, as sent, fails.
+        """
+        try:
+            self._store(part, study, report)
+        except NodeError as exc:
+            reason = map_error(exc).failure_reason
+            report.failed.append(Failure(reason, _identity(part)))
+            structlog.get_logger().warning("stow_instance_failed", code=exc.code, status=f"{reason:04X}")
+        except Exception as exc:  # noqa: BLE001 (protocol edge: one broken part must not fail the others)
+            report.failed.append(Failure(PROCESSING_FAILURE, _identity(part)))
+            structlog.get_logger().error(
+                "stow_instance_error", code=type(exc).__name__, where=place_of(exc), status="0110"
+            )
+        finally:
+            part.stream.close()
+
+    def _store(self, part: Part, study: str | None, report: StoreReport) -> None:
+        if not _is_dicom(part):
+            report.failed.append(Failure(CANNOT_UNDERSTAND, None))
+            return
+        if study is not None:
+            identity = read_identity(part.stream)
+            if identity.study_instance_uid != study:
+                report.failed.append(Failure(STUDY_INSTANCE_UID_DISAGREES, identity))
+                return
+        part.stream.seek(0)
+        receipt = self._receiver.receive(IncomingInstance(part.stream, SOURCE))
+        conflict = receipt.outcome is StoreOutcome.CONFLICT
+        report.stored.append(Stored(receipt, ELEMENTS_DISCARDED if conflict else None))
+
+
+def _is_dicom(part: Part) -> bool:
+    content_type = part.headers.get("content-type")
+    if content_type is None:
+        return True
+    media_type = parse_media_type(content_type)
+    return media_type is not None and media_type.name in {DICOM, OCTET_STREAM}
+
+
+def _identity(part: Part) -> ClaimedIdentity | None:
+    """What the part claims to be, or `None` where it cannot be told."""
+    try:
+        identity = read_identity(part.stream)
+    except InvalidInstance:
+        return None
+    return identity if identity.sop_instance_uid and identity.sop_class_uid else None

@@ -1,0 +1,1 @@
+"""WADO-RS: retrieving (PS3.18 §10.4)."""

@@ -1,0 +1,143 @@
+"""Bulk data: single large values, by the URIs that metadata names.
+
+The path of a value is its tag; within sequences, tags and item indices (from 0) in turn:
+`7FE00010`, `54000100/0/54001010`.
+
+References
+----------
+PS3.18 §10.4.1.1.2 (bulkdata resources), §F.2.6 (BulkDataURI).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydicom.dataelem import RawDataElement
+
+from dicom_node.domain.errors import NotFound
+from dicomweb.dicom_json import PIXEL_TAGS, resolve_vr, settle_vr, tag_of
+from dicomweb.errors import bad_request
+from dicomweb.media_types import EXPLICIT_VR_LITTLE_ENDIAN, OCTET_STREAM
+from dicomweb.multipart import Payload
+from dicomweb.value_json import BINARY_VRS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+
+    from dicomweb.instance_cache import ParsedInstance
+    from dicomweb.media_types import Offer
+
+PDF = "application/pdf"
+_ENCAPSULATED_DOCUMENT = 0x00420011
+#: Values up to this length stand in the metadata themselves.
+INLINE_LIMIT = 1024
+
+
+def locate(ds: Dataset, path: str) -> tuple[Dataset, BaseTag]:
+    """The data set or item that holds the value of a path, and its tag.
+
+    Raises
+    ------
+    Problem
+        400 if the path is malformed.
+    NotFound
+        If there is nothing under it.
+    """
+    pieces = path.strip("/").split("/")
+    if len(pieces) % 2 == 0:
+        raise bad_request("a bulk data path is a tag, or tag/item/tag for a value within a sequence")
+    try:
+        tags = [tag_of(piece) for piece in pieces[0::2]]
+        items = [int(piece) for piece in pieces[1::2]]
+    except ValueError as exc:
+        raise bad_request(
+            "a bulk data path has tags of 8 hexadecimal digits and item numbers from 0"
+        ) from exc
+    holder = ds
+    for tag, item in zip(tags, items, strict=False):
+        sequence = holder[tag].value if tag in holder and holder[tag].VR == "SQ" else ()
+        if not 0 <= item < len(sequence or ()):
+            raise NotFound("the instance has no such bulk data")
+        holder = sequence[item]
+    if tags[-1] not in holder:
+        raise NotFound("the instance has no such bulk data")
+    return holder, tags[-1]
+
+
+def value_bytes(holder: Dataset, tag: BaseTag) -> bytes:
+    """The bytes of a binary value, little endian.
+
+    Raises
+    ------
+    NotFound
+        If the value is of a VR that is no bulk data.
+    """
+    element: Any = holder.get_item(tag)
+    vr = (
+        resolve_vr(tag, element.VR, False)
+        if isinstance(element, RawDataElement)
+        else settle_vr(str(element.VR), False)
+    )
+    value = element.value
+    if vr not in BINARY_VRS or not isinstance(value, bytes | type(None)):
+        raise NotFound("this attribute is no bulk data; its value is in the metadata")
+    return value or b""
+
+
+def media_type_of(ds: Dataset, tag: BaseTag) -> str:
+    """The media type of a value: octets, or PDF for an encapsulated PDF.
+
+    Other encapsulated types (HTML, say) stay octets: a browser shall not run what lies in a data set.
+    """
+    if tag == _ENCAPSULATED_DOCUMENT and str(ds.get("MIMETypeOfEncapsulatedDocument", "")).lower() == PDF:
+        return PDF
+    return OCTET_STREAM
+
+
+def document_bytes(ds: Dataset, tag: BaseTag, content: bytes) -> bytes:
+    """Without the padding byte, where the data set tells a document's length (0042,0015)."""
+    length = ds.get("EncapsulatedDocumentLength")
+    if tag == _ENCAPSULATED_DOCUMENT and isinstance(length, int) and 0 < length <= len(content):
+        return content[:length]
+    return content
+
+
+def pixel_payloads(instance: ParsedInstance, offer: Offer, url: str) -> Iterator[Payload]:
+    """Pixel data as bulk data: native as one value, compressed as stored with one part a frame.
+
+    Raises
+    ------
+    NotFound, Problem
+    """
+    reader = instance.frames
+    kind = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
+    if not reader.compressed:
+        keyword = next(
+            k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in instance.dataset
+        )
+        if instance.transfer_syntax_uid == "1.2.840.10008.1.2.2":
+            content = b"".join(reader.native(index) for index in range(reader.count))
+        else:
+            content = instance.dataset[keyword].value or b""
+        yield Payload(content, kind, url)
+    elif offer.transfer_syntax == EXPLICIT_VR_LITTLE_ENDIAN:
+        yield Payload(b"".join(reader.native(index) for index in range(reader.count)), kind, url)
+    else:
+        for index in range(reader.count):
+            yield Payload(reader.stored(index), kind, f"{url.partition('/bulkdata')[0]}/frames/{index + 1}")
+
+
+def bulk_paths(ds: Dataset, prefix: str = "") -> Iterator[str]:
+    """The paths of all bulk data of a data set, pixel data too."""
+    for tag in sorted(ds.keys()):
+        element: Any = ds.get_item(tag)
+        raw = isinstance(element, RawDataElement)
+        vr = resolve_vr(tag, element.VR, False) if raw else settle_vr(str(element.VR), False)
+        if vr == "SQ":
+            for index, item in enumerate(ds[tag].value or ()):
+                yield from bulk_paths(item, f"{prefix}{tag:08X}/{index}/")
+        elif vr in BINARY_VRS and (tag in PIXEL_TAGS or len(element.value or b"") > INLINE_LIMIT):
+            yield f"{prefix}{tag:08X}"
