@@ -1,0 +1,1 @@
+"""Predictions as DICOM objects, and the gate that these objects pass before they leave."""

@@ -1,0 +1,160 @@
+"""What all result objects of one prediction share: identifiers, equipment, times, names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from pydicom.dataset import Dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from dicom_node.domain.finding import Code, ModelIdentity, Prediction
+    from inference.encode.source import SourceSeries
+
+#: General Equipment of what the node makes; the model stands in Contributing Equipment.
+MANUFACTURER = "DICOM Node"
+MODEL_NAME = "DICOM Node"
+#: Said in every object that people read.
+RESEARCH_NOTICE = "Research use only. Not for diagnosis."
+#: UTF-8, so that every name of a source can be written.
+CHARACTER_SET = "ISO_IR 192"
+#: First Series Number of the results; ten are set aside for each prediction.
+FIRST_SERIES_NUMBER = 9001
+
+# Attributes that say how the source was de-identified (PS3.15 §E.1.1); what is derived from it says it too.
+_DEIDENTIFICATION = (
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+)
+
+
+class Role(IntEnum):
+    """What a result series is for; the value orders the series of a prediction."""
+
+    MEASUREMENTS = 0
+    REPORT = 1
+    SEGMENTATION = 2
+    HEATMAP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ResultContext:
+    """One prediction on its way to DICOM.
+
+    Attributes
+    ----------
+    derive_uid
+        Keyed function of strings to a UID.
+    position
+        Index of the prediction among those of the study; moves its series numbers.
+    made_at
+        Local time of the objects' making.
+    software_version
+        Of the node.
+    """
+
+    prediction: Prediction
+    source: SourceSeries
+    study_instance_uid: str
+    version: int
+    position: int
+    made_at: datetime
+    software_version: str
+    derive_uid: Callable[..., str]
+
+    @property
+    def model(self) -> ModelIdentity:
+        """Who made the finding."""
+        return self.prediction.model
+
+    def uid(self, *role: str) -> str:
+        """The UID for a role: the same study, version, model and series give the same UID."""
+        return self.derive_uid(
+            "result",
+            self.study_instance_uid,
+            str(self.version),
+            self.prediction.series_instance_uid,
+            self.model.name,
+            self.model.version,
+            *role,
+        )
+
+    def series_uid(self, role: Role) -> str:
+        """Series Instance UID of a role."""
+        return self.uid("series", role.name)
+
+    def instance_uid(self, role: Role, number: int = 1) -> str:
+        """SOP Instance UID of a role's instance, counted from 1."""
+        return self.uid("instance", role.name, str(number))
+
+    def tracking_uid(self, segment_number: int) -> str:
+        """Tracking UID of a segment, in SEG and SR."""
+        return self.uid("tracking", str(segment_number))
+
+    def tracking_identifier(self, segment_number: int) -> str:
+        """Tracking Identifier of a segment, for people."""
+        return f"{self.model.name} segment {segment_number}"
+
+    def series_number(self, role: Role) -> int:
+        """Series Number of a role."""
+        return FIRST_SERIES_NUMBER + 10 * self.position + role.value
+
+    def series_description(self, what: str) -> str:
+        """Series Description (LO, 64 characters) such as "AI heatmap (mr-brain-extraction 1.0.2)"."""
+        kind = "AI" if self.model.is_ai else "Computed"
+        text = f"{kind} {what} ({self.model.name} {self.model.version})"
+        return text if len(text) <= 64 else text[:63] + "…"
+
+    @property
+    def device_serial_number(self) -> str:
+        """Device Serial Number (Type 1 in SEG): stands for this node's installation."""
+        return self.derive_uid("device")
+
+    def equipment(self) -> dict[str, str]:
+        """General Equipment as highdicom's constructors take it."""
+        return {
+            "manufacturer": MANUFACTURER,
+            "manufacturer_model_name": MODEL_NAME,
+            "software_versions": self.software_version,
+            "device_serial_number": self.device_serial_number,
+        }
+
+    def complete(self, ds: Dataset) -> None:
+        """Write into a data set what every result carries; replaces what a library wrote there."""
+        ds.SpecificCharacterSet = CHARACTER_SET
+        ds.InstanceCreationDate = ds.SeriesDate = self.made_at.strftime("%Y%m%d")
+        ds.InstanceCreationTime = ds.SeriesTime = self.made_at.strftime("%H%M%S")
+        for keyword in _DEIDENTIFICATION:
+            if keyword in self.source.header:
+                ds[keyword] = self.source.header[keyword]
+        ds.ContributingEquipmentSequence = [self._contributing_equipment()]
+
+    def _contributing_equipment(self) -> Dataset:
+        item = Dataset()
+        item.Manufacturer = self.model.manufacturer
+        item.ManufacturerModelName = self.model.name
+        item.SoftwareVersions = self.model.version
+        item.DeviceUID = self.model.device_uid
+        item.PurposeOfReferenceCodeSequence = [
+            _item("109102", "DCM", "Processing Equipment"),
+        ]
+        item.ContributionDateTime = self.made_at.strftime("%Y%m%d%H%M%S")
+        item.ContributionDescription = self.model.title[:1024]
+        return item
+
+
+def code_item(code: Code) -> Dataset:
+    """A code as the item of a code sequence (PS3.3 §8.8)."""
+    return _item(code.value, code.scheme, code.meaning)
+
+
+def _item(value: str, scheme: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    return item
