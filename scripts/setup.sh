@@ -29,8 +29,8 @@ find_python() {
 
 # pip names every configured package source that is not there, at each call: that is no news to anyone.
 quiet_pip() {
-  "$python" -m pip --quiet --disable-pip-version-check "$@" \
-    2> >(grep -v 'is ignored: it is either a non-existing path or lacks a specific scheme' >&2)
+  { "$python" -m pip --quiet --disable-pip-version-check "$@" 2>&1 1>&3 \
+    | sed "/^WARNING: Location '.*' is ignored: it is /d" >&2; } 3>&1
 }
 
 step() {

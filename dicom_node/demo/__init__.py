@@ -1,0 +1,1 @@
+"""What the demo and the tests send: a real head, wrapped as a scanner would."""
