@@ -1,0 +1,102 @@
+"""Memory that data sets are received into, and read from."""
+
+from __future__ import annotations
+
+import io
+
+
+class DataSetBuffer:
+    """One growing block of memory that a data set is received into without copying.
+
+    It is reused from one instance to the next of an association.
+
+    Parameters
+    ----------
+    limit
+        The most bytes that an instance may have; what is beyond is received and dropped.
+    """
+
+    _FIRST = 1 << 20
+    #: A larger block than this is given back after its instance.
+    _KEEP = 16 << 20
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._block = bytearray(self._FIRST)
+        self._used = 0
+        self.overflowed = False
+
+    def start(self, prefix: bytes) -> None:
+        """Forget what was there and begin with these bytes."""
+        if len(self._block) > self._KEEP:
+            self._block = bytearray(self._FIRST)
+        self._block[: len(prefix)] = prefix
+        self._used = len(prefix)
+        self.overflowed = False
+
+    def reserve(self, count: int) -> memoryview:
+        """Where the next `count` bytes belong; release it before the next call."""
+        if self._used + count > self._limit:
+            self.overflowed = True
+            self._used = 0
+        needed = self._used + count
+        if needed > len(self._block):
+            self._block.extend(bytes(max(count, len(self._block))))
+        view = memoryview(self._block)[self._used : needed]
+        self._used = needed
+        return view
+
+    def stream(self) -> BufferStream:
+        """What was received, for reading; close it before the next `start`."""
+        return BufferStream(memoryview(self._block)[: self._used])
+
+
+class BufferStream(io.RawIOBase):
+    """A seekable stream over memory that is not copied."""
+
+    def __init__(self, view: memoryview) -> None:
+        super().__init__()
+        self._view = view
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move; see `io.IOBase.seek`."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: len(self._view)}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """The next `size` bytes, or all that are left."""
+        end = len(self._view) if size is None or size < 0 else self._position + size
+        data = bytes(self._view[self._position : end])
+        self._position += len(data)
+        return data
+
+    def readall(self) -> bytes:
+        """All that is left."""
+        return self.read()
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """Fill `buffer`; see `io.RawIOBase.readinto`."""
+        part = self._view[self._position : self._position + len(buffer)]
+        buffer[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        if not self.closed:
+            self._view.release()
+        super().close()

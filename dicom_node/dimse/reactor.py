@@ -1,0 +1,293 @@
+"""pynetdicom's association threads, driven by events instead of by sleeping.
+
+pynetdicom 3.0 gives each association two threads that poll: each looks for work and sleeps for 1 ms. Every
+PDU passes through several queues and is copied at each, and a command set becomes a pydicom data set on the
+way in and out. Here the thread that owns the socket waits in `poll` for the socket or for a byte on a wake
+pipe, receives P-DATA straight into the instance's memory, and serves C-STORE itself. Negotiation, C-ECHO,
+release, abort and every odd PDU still go through pynetdicom's state machine.
+
+This is the only module that leans on pynetdicom's private parts; `overridden` names them, and a test fails
+when the library changes one.
+"""
+
+# ruff: noqa: SLF001 - the private parts of the classes that are extended here
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import select
+import socket
+import struct
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pynetdicom import evt
+from pynetdicom._globals import MODE_ACCEPTOR
+from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.transport import (
+    AssociationServer,
+    AssociationSocket,
+    RequestHandler,
+    ThreadedAssociationServer,
+)
+
+from dicom_node.dimse.store_exchange import Negotiated, StoreExchange
+from dicom_node.dimse.wire import ProtocolError, receive
+
+if TYPE_CHECKING:
+    from dicom_node.dimse.store_exchange import StoreHandler
+
+_PDU_HEADER = struct.Struct(">BxL")
+_P_DATA_TF = 0x04
+_PDU_TYPES = range(0x01, 0x08)
+#: A-ABORT by the service provider, no reason given (PS3.8 §9.3.8).
+_ABORT = b"\x07\x00\x00\x00\x00\x04\x00\x00\x02\x00"
+#: No other PDU than P-DATA is longer: an A-ASSOCIATE-RQ with 128 contexts of 60 transfer syntaxes has 0.4 MB.
+_MAX_OTHER_PDU = 1 << 20
+#: Timers are looked at this often, seconds; everything else wakes the threads.
+_TICK_S = 0.25
+_DATA_TRANSFER = "Sta6"
+_CLOSING = "Sta13"
+
+
+class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is untyped
+    """The upper layer of one accepted association; its thread owns the socket."""
+
+    def __init__(self, assoc: EventDrivenAssociation, store: StoreHandler, limit: int) -> None:
+        super().__init__(assoc)
+        self.daemon = True
+        #: Set when the association's thread has something to look at.
+        self.activity = threading.Event()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._exchange = StoreExchange(Negotiated(assoc), assoc.deliver, store, limit)
+        #: Whether a PDU is being served, an instance being made durable: then the line is silent, not idle.
+        self.is_busy = False
+
+    def send_pdu(self, primitive: Any) -> None:
+        """Queue a primitive for the peer and wake the thread that sends it."""
+        super().send_pdu(primitive)
+        self._wake()
+
+    def kill_dul(self) -> None:
+        """Stop the thread."""
+        super().kill_dul()
+        self._wake()
+
+    def run_reactor(self) -> None:
+        """Serve the socket until the association has ended."""
+        self._idle_timer.start()
+        self.assoc._dul_ready.set()
+        try:
+            while not self._kill_thread:
+                self._turn()
+        except Exception:  # noqa: BLE001 - as in the library: a fault ends this association only
+            self._give_up()
+        finally:
+            self.is_busy = False
+            # The association's thread may still wait for a request that will never come.
+            self.to_user_queue.put(None)
+            self.activity.set()
+            self._wake_in.close()
+            self._wake_out.close()
+
+    def _turn(self) -> None:
+        if self.artim_timer.expired:
+            self.event_queue.put("Evt18")
+        elif self.event_queue.empty() and not self._process_recv_primitive():
+            if self.state_machine.current_state == _CLOSING:
+                self._is_transport_event()
+            elif self._wait_for_data():
+                self.is_busy = True
+                self._read_pdu_data()
+                self._idle_timer.restart()
+                self.is_busy = False
+        try:
+            event = self.event_queue.get(block=False)
+        except queue.Empty:
+            return
+        self.state_machine.do_action(event)
+        self.activity.set()
+
+    def _wait_for_data(self) -> bool:
+        """Wait for the socket, the wake pipe or the next look at the timers; True where there is data."""
+        connection = self._connection()
+        if connection is None:
+            self.event_queue.put("Evt17")
+            return False
+        if getattr(connection, "pending", int)():  # TLS: decrypted already, so poll would not see it
+            return True
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        poll.register(self._wake_in, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(_TICK_S * 1000)}
+        if self._wake_in.fileno() in ready:
+            self._wake_in.recv(4096)
+        return connection.fileno() in ready
+
+    def _connection(self) -> socket.socket | None:
+        wrapped = self.socket
+        connection: socket.socket | None = None if wrapped is None else wrapped.socket
+        return None if connection is None or connection.fileno() < 0 else connection
+
+    def _read_pdu_data(self) -> None:
+        """Read one PDU, and all that follow while an instance is arriving, and queue its event."""
+        connection = self._connection()
+        try:
+            while True:
+                if connection is None:
+                    raise ConnectionError
+                kind, length = _PDU_HEADER.unpack(receive(connection, _PDU_HEADER.size))
+                if kind != _P_DATA_TF or self.state_machine.current_state != _DATA_TRANSFER:
+                    self._read_other_pdu(connection, kind, length)
+                    return
+                self._exchange.read(connection, length)
+                if not self._exchange.is_receiving:
+                    return
+        except OSError:
+            self.event_queue.put("Evt17")  # transport connection closed, or silent for too long
+        except (ProtocolError, ValueError, KeyError):
+            self.event_queue.put("Evt19")  # invalid PDU
+
+    def _read_other_pdu(self, connection: socket.socket, kind: int, length: int) -> None:
+        if kind not in _PDU_TYPES or length > _MAX_OTHER_PDU:
+            raise ProtocolError
+        body = receive(connection, length)
+        try:
+            pdu, event = self._decode_pdu(bytearray(_PDU_HEADER.pack(kind, length) + body))
+        except Exception as exc:  # the library's decoders raise anything for odd bytes
+            raise ProtocolError from exc
+        self.event_queue.put(event)
+        self._recv_pdu.put(pdu)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # the thread has ended
+            self._wake_out.send(b"\0")
+
+    def _give_up(self) -> None:
+        self.assoc.is_aborted = True
+        self.assoc.is_established = False
+        self.assoc._kill = True
+        self._kill_thread = True
+        connection = self._connection()
+        if connection is not None:
+            with contextlib.suppress(OSError):
+                connection.sendall(_ABORT)
+            connection.close()
+
+
+class EventDrivenAssociation(Association):  # type: ignore[misc] # the library is untyped
+    """An accepted association whose threads wait instead of polling."""
+
+    def __init__(self, ae: Any, store: StoreHandler, limit: int) -> None:
+        super().__init__(ae, MODE_ACCEPTOR)
+        self.dul = EventDrivenDul(self, store, limit)
+        # These setters pass the values on to the timers of the new upper layer.
+        self.acse_timeout = ae.acse_timeout
+        self.network_timeout = ae.network_timeout
+
+    def deliver(self, context_id: int, control: int, data: bytes) -> None:
+        """Hand one PDV of another message than C-STORE to pynetdicom."""
+        primitive = P_DATA()
+        primitive.presentation_data_value_list = [[context_id, bytes((control,)) + data]]
+        self.dimse.receive_primitive(primitive)
+        self.dul.activity.set()
+
+    def _run_reactor(self) -> None:
+        """Serve what is no C-STORE, and end the association when it is time."""
+        while not self._kill:
+            self.dul.activity.wait(_TICK_S)
+            self.dul.activity.clear()
+            context_id, message = self.dimse.get_msg(block=False)
+            if message is not None:
+                self._serve_request(message, context_id)
+                self.dul.activity.set()  # another may be there already
+            if self.is_established and self.acse.is_release_requested():
+                self._answer_release()
+            elif self.acse.is_aborted():
+                self._note_abort()
+            elif not self.dul.is_alive():
+                self.kill()
+            elif self.dul.idle_timer_expired() and not self.dul.is_busy:
+                self.abort()
+                self.kill()
+
+    def _answer_release(self) -> None:
+        self.acse.send_release(is_response=True)
+        self.is_released = True
+        self.is_established = False
+        evt.trigger(self, evt.EVT_RELEASED, {})
+        self.kill()
+
+    def _note_abort(self) -> None:
+        self.dul.receive_pdu(wait=False)
+        self.is_aborted = True
+        self.is_established = False
+        evt.trigger(self, evt.EVT_ABORTED, {})
+        self.kill()
+
+
+class _Handler(RequestHandler):  # type: ignore[misc] # the library is untyped
+    """Makes the association of an accepted connection."""
+
+    server: EventDrivenServer
+
+    def _create_association(self) -> EventDrivenAssociation:
+        ae = self.ae
+        assoc = EventDrivenAssociation(ae, self.server.store, self.server.max_instance_bytes)
+        assoc._server = self.server
+        assoc.name = f"AcceptorThread@{self.client_address[1]}"
+        assoc.set_socket(AssociationSocket(assoc, client_socket=self.request))
+        acceptor = assoc.acceptor
+        acceptor.maximum_length = ae.maximum_pdu_size
+        acceptor.ae_title = self.server.ae_title
+        acceptor.address_info = self.local
+        acceptor.implementation_class_uid = ae.implementation_class_uid
+        acceptor.implementation_version_name = ae.implementation_version_name
+        acceptor.supported_contexts = list(self.server.contexts)
+        assoc.requestor.address_info = self.remote
+        for event, handlers in self.server._handlers.items():
+            if event.is_intervention and handlers:
+                assoc.bind(event, *handlers)
+            elif isinstance(event, evt.NotificationEvent):
+                for handler, args in handlers:
+                    assoc.bind(event, handler, args)
+        return assoc
+
+
+class EventDrivenServer(ThreadedAssociationServer):  # type: ignore[misc] # the library is untyped
+    """Listens, and gives each connection an `EventDrivenAssociation`."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+    def __init__(
+        self,
+        ae: Any,
+        address: tuple[str, int],
+        *,
+        store: StoreHandler,
+        max_instance_bytes: int,
+        **options: Any,
+    ) -> None:
+        self.store = store
+        self.max_instance_bytes = max_instance_bytes
+        super().__init__(ae, address, request_handler=_Handler, **options)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; a peer that falls silent within a PDU is given up after the timeout."""
+        connection, address = super().get_request()
+        connection.settimeout(self.ae.network_timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, address
+
+    def service_actions(self) -> None:
+        """Leave garbage collection to Python: the library forces a full one, which stops every thread."""
+
+    def shutdown(self) -> None:
+        """Stop listening."""
+        super(AssociationServer, self).shutdown()
+        self.server_close()
