@@ -109,21 +109,21 @@ class StowSender:
 def send_files(
     paths: Sequence[Path],
     url: str,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], None] | None = None,
     *,
     timeout_s: float = 60.0,
-) -> SendReport:
+) -> dict[str, str]:
     """Send files by STOW-RS, for a person at a terminal.
 
     Parameters
     ----------
     progress
-        Called with (files done, files in all) after each request.
+        Called with the number of files that were finished since the last call.
 
     Returns
     -------
-    SendReport
-        Failures by SOP Instance UID; by path for a file that is no DICOM.
+    dict
+        Reasons of the files that were not taken, by file name.
 
     Raises
     ------
@@ -132,23 +132,26 @@ def send_files(
     """
     sender = StowSender(Destination(name=_origin(url), original_identity=False), url=url, timeout_s=timeout_s)
     failures: dict[str, str] = {}
-    batch: list[bytes] = []
-    size = 0
+    batch: dict[str, tuple[Path, bytes]] = {}
+    pending, size = 0, 0
     for done, path in enumerate(paths, 1):
+        pending += 1
         try:
             data = path.read_bytes()
-            read_identity(BytesIO(data))
+            uid = read_identity(BytesIO(data)).sop_instance_uid
         except (OSError, InvalidInstance):
-            failures[str(path)] = "cannot be read as a DICOM file"
+            failures[path.name] = "cannot be read as a DICOM file"
         else:
-            batch.append(data)
+            # A copy of an instance in the same request is one instance.
+            batch[uid] = (path, data)
             size += len(data)
-        if batch and (size >= BATCH_BYTES or done == len(paths)):
-            failures |= sender.send(batch).failures
-            batch, size = [], 0
-        if progress is not None and not batch:
-            progress(done, len(paths))
-    return SendReport(failures)
+        if size >= BATCH_BYTES or done == len(paths):
+            report = sender.send([content for _, content in batch.values()])
+            failures |= {batch[sop][0].name: reason for sop, reason in report.failures.items()}
+            if progress is not None:
+                progress(pending)
+            batch, pending, size = {}, 0, 0
+    return failures
 
 
 def _origin(url: str) -> str:

@@ -104,7 +104,7 @@ def _attribute(ds: Dataset, tag: BaseTag, context: _Context) -> dict[str, Any]:
     rules = context.rules
     if isinstance(element, RawDataElement):
         vr = resolve_vr(tag, element.VR, context.signed)
-        data = element.value or b""
+        data: bytes | None = element.value or b""
     else:
         vr = settle_vr(str(element.VR), context.signed)
         data = element.value if isinstance(element.value, bytes) else None

@@ -67,6 +67,7 @@ _TABLE: Mapping[type[errors.NodeError], Mapped] = {
     errors.InferenceFailed: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
     errors.EncodingFailed: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
     errors.ConfigurationError: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
+    errors.InternalError: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
     errors.TransientError: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
     errors.OutOfResources: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, REFUSED_OUT_OF_RESOURCES),
     errors.StorageFailure: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),

@@ -82,8 +82,8 @@ class MultipartParser:
         self._content: IO[bytes] | None = None
         self._skip_line_end = False
 
-    def feed(self, data: bytes) -> list[Part]:
-        """Take a chunk; return the parts that it completed.
+    def feed(self, data: bytes) -> Iterator[Part]:
+        """Take a chunk and give the parts that it completes; read to the end before the next chunk.
 
         Raises
         ------
@@ -91,10 +91,11 @@ class MultipartParser:
             If a part's headers or the bytes after a boundary are malformed.
         """
         self._buffer += data
-        parts: list[Part] = []
-        while self._step(parts):
-            pass
-        return parts
+        progress: bool | Part = True
+        while progress:
+            progress = self._step()
+            if isinstance(progress, Part):
+                yield progress
 
     def finish(self) -> None:
         """Say that the body has ended.
@@ -114,8 +115,8 @@ class MultipartParser:
             self._content.close()
             self._content = None
 
-    def _step(self, parts: list[Part]) -> bool:
-        """Go one state further; `False` where more data is needed."""
+    def _step(self) -> bool | Part:
+        """Go one state further; `False` where more data is needed, a part where one is complete."""
         match self._state:
             case _State.PREAMBLE:
                 return self._skip_preamble()
@@ -124,7 +125,7 @@ class MultipartParser:
             case _State.HEADERS:
                 return self._read_headers()
             case _State.CONTENT:
-                return self._read_content(parts)
+                return self._read_content()
             case _State.EPILOGUE:
                 self._buffer.clear()
                 return False
@@ -168,7 +169,7 @@ class MultipartParser:
         self._state = _State.CONTENT
         return True
 
-    def _read_content(self, parts: list[Part]) -> bool:
+    def _read_content(self) -> bool | Part:
         content = cast("IO[bytes]", self._content)
         at = self._buffer.find(self._delimiter)
         if at < 0:
@@ -178,10 +179,9 @@ class MultipartParser:
         self._write(content, at)
         del self._buffer[: len(self._delimiter)]
         content.seek(0)
-        parts.append(Part(self._headers, cast("BinaryIO", content)))
         self._content = None
         self._state = _State.BOUNDARY
-        return True
+        return Part(self._headers, cast("BinaryIO", content))
 
     def _write(self, content: IO[bytes], count: int) -> None:
         """Move `count` bytes to the content, without the line end that closed the headers."""

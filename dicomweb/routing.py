@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from fastapi.routing import APIRoute
 
-from dicom_node.domain.errors import NodeError
+from dicom_node.domain.errors import InternalError, NodeError
 from dicomweb.errors import Problem, bad_request, problem_of, problem_response
 
 if TYPE_CHECKING:
@@ -60,21 +60,9 @@ def _problem(error: Exception, service: str) -> Problem:
         if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             log.warning("dicomweb_failed", service=service, code=error.code, status=int(problem.status))
         return problem
-    # The text of a foreign error may hold values of a data set: only its type and place are logged.
-    log.error("dicomweb_error", service=service, code=type(error).__name__, where=place_of(error))
-    return Problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "unexpected error; the node's log says where", code="internal"
-    )
-
-
-def place_of(error: BaseException) -> str:
-    """Module and line where an error was raised, for the log."""
-    traceback = error.__traceback__
-    if traceback is None:
-        return "unknown"
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return f"{traceback.tb_frame.f_globals.get('__name__', '?')}:{traceback.tb_lineno}"
+    internal = InternalError.of(error)
+    log.error("dicomweb_error", service=service, code=internal.code, reason=str(internal))
+    return problem_of(internal)
 
 
 def path_uid(request: Request, name: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from dicom_node.domain.errors import InvalidInstance, NodeError
+from dicom_node.domain.errors import InternalError, InvalidInstance, NodeError
 from dicom_node.domain.instance import IncomingInstance, StoreOutcome
 from dicomweb.errors import (
     CANNOT_UNDERSTAND,
@@ -25,7 +25,6 @@ from dicomweb.errors import (
 )
 from dicomweb.media_types import DICOM, OCTET_STREAM, parse_media_type
 from dicomweb.part10 import read_identity
-from dicomweb.routing import place_of
 
 if TYPE_CHECKING:
     from dicom_node.domain.instance import Receipt
@@ -104,9 +103,8 @@ class StoreService:
             structlog.get_logger().warning("stow_instance_failed", code=exc.code, status=f"{reason:04X}")
         except Exception as exc:  # noqa: BLE001 (protocol edge: one broken part must not fail the others)
             report.failed.append(Failure(PROCESSING_FAILURE, _identity(part)))
-            structlog.get_logger().error(
-                "stow_instance_error", code=type(exc).__name__, where=place_of(exc), status="0110"
-            )
+            internal = InternalError.of(exc)
+            structlog.get_logger().error("stow_instance_error", code=internal.code, reason=str(internal))
         finally:
             part.stream.close()
 

@@ -1,0 +1,120 @@
+"""A node as its own process, as `dicom-node serve` starts it."""
+
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from ports import take_port
+from processes import Child, answers, eventually
+from pynetdicom import AE
+
+#: States in which a study has ended.
+ENDED = ("done", "rejected", "quarantined", "failed")
+
+
+class RunningNode(Child):
+    """A running `dicom-node serve`.
+
+    Parameters
+    ----------
+    folder
+        Holds its configuration, data and log.
+    sections
+        Sections of `node.yaml` besides or instead of the test's own.
+    """
+
+    ae_title = "DICOMNODE"
+
+    def __init__(self, folder, sections):
+        folder.mkdir(parents=True, exist_ok=True)
+        settings = _merged(
+            {
+                "node": {"data_dir": str(folder / "data"), "min_free_mb": 0},
+                "dimse": {"port": take_port(), "ae_title": self.ae_title},
+                "http": {"port": take_port()},
+                "completion": {"quiet_s": 1.0},
+                "logging": {"format": "json"},
+            },
+            sections,
+        )
+        self.data_dir = Path(settings["node"]["data_dir"])
+        self.dimse_port = settings["dimse"]["port"]
+        self.url = f"http://127.0.0.1:{settings['http']['port']}"
+        self.dicomweb_url = f"{self.url}/dicom-web"
+        self.configuration = folder / "node.yaml"
+        self.configuration.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self._folder = folder
+        self._start()
+
+    def _start(self):
+        command = [sys.executable, "-m", "dicom_node.cli", "serve", "--config", str(self.configuration)]
+        super().__init__(command, self._folder / "node.log", cwd=self._folder)
+        self.wait_until(answers(f"{self.url}/health/ready"))
+
+    def restart(self):
+        """Start it again on the same data and ports."""
+        assert self.process.poll() is not None, "stop or kill it first"
+        self._start()
+
+    def send(self, series, calling="TEST"):
+        """Send data sets by C-STORE over one association; returns the statuses."""
+        ae = AE(calling)
+        for sop_class, transfer_syntax in {
+            (str(ds.SOPClassUID), str(ds.file_meta.TransferSyntaxUID)) for ds in series
+        }:
+            ae.add_requested_context(sop_class, transfer_syntax)
+        assoc = ae.associate("127.0.0.1", self.dimse_port, ae_title=self.ae_title)
+        assert assoc.is_established, "the node refused the association"
+        try:
+            return [assoc.send_c_store(ds).Status for ds in series]
+        finally:
+            assoc.release()
+
+    def study(self, original_study_instance_uid):
+        """The study of `/api/studies`, or `None` where it is not there yet."""
+        answer = self.http.get(
+            "/api/studies", params={"original_study_instance_uid": original_study_instance_uid}
+        )
+        found = answer.raise_for_status().json()["studies"]
+        return found[0] if found else None
+
+    def wait_ended(self, original_study_instance_uid, limit_s=180):
+        """The study once it has ended, with all that the API says of it."""
+
+        def ended():
+            study = self.study(original_study_instance_uid)
+            return study if study and study["state"] in ENDED else None
+
+        found = eventually(ended, limit_s, "the study's end")
+        return self.http.get(f"/api/studies/{found['id']}").raise_for_status().json()
+
+
+def _merged(base, changes):
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+@pytest.fixture
+def start_node(tmp_path):
+    """A function that starts a node with sections of its own: `start_node(completion={"quiet_s": 2})`."""
+    running = []
+
+    def start(**sections):
+        running.append(RunningNode(tmp_path / f"node-{len(running)}", sections))
+        return running[-1]
+
+    yield start
+    for node in running:
+        node.stop()
+
+
+@pytest.fixture
+def node(start_node):
+    """A running node with nothing in it, one second of quiet time and no destination."""
+    return start_node()
