@@ -9,7 +9,7 @@ _given = set()
 
 
 def take_port():
-    """A port that nobody listens on. Another process may take it first: start soon, and wait for readiness."""
+    """A port that nobody listens on now; another process may still take it first."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

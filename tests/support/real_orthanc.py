@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pydicom import dcmread
 from ports import take_port
 from processes import Child, answers, eventually
+from pydicom import dcmread
 
 _PLUGINS = ("libOrthancDicomWeb.so", "libOrthancGdcm.so")
 _PLUGIN_FOLDERS = (Path("/usr/share/orthanc/plugins"), Path("/usr/lib/orthanc"))

@@ -1,0 +1,30 @@
+"""Fixtures of all tests: they live in `tests/support`. CI may skip nothing that it could have installed."""
+
+import os
+
+import pytest
+
+pytest_plugins = ["ports", "dcmtk", "real_orthanc", "running_node", "head_series"]
+
+#: How the reason of a skip begins whose cure is an installation.
+NEEDS = "Skipped: needs "
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    return _refuse_in_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _refuse_in_ci((yield))
+
+
+def _refuse_in_ci(report):
+    if os.environ.get("CI") != "true" or not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if reason.startswith((NEEDS, "Skipped: could not import")):
+        report.outcome = "failed"
+        report.longrepr = f"{reason.removeprefix('Skipped: ')}: CI installs it, so this may not be skipped"
+    return report
