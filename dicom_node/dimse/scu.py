@@ -1,0 +1,293 @@
+"""The DIMSE client: C-ECHO, and C-STORE of results and of files."""
+
+from __future__ import annotations
+
+import io
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pynetdicom import AE, evt
+
+from dicom_node.dimse.contexts import Proposal, propose, verification_context
+from dicom_node.dimse.encoded_store import choose_context, encoded_data_set, send_encoded
+from dicom_node.dimse.library import keep_library_quiet
+from dicom_node.dimse.statuses import SUCCESS, describe, is_stored
+from dicom_node.domain.delivery import SendReport
+from dicom_node.domain.errors import DeliveryFailed, NodeError
+from dicom_node.pipeline.header import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from dicom_node.domain.delivery import Destination
+    from dicom_node.pipeline.header import ScannedInstance
+
+log = structlog.get_logger(__name__)
+
+_MAX_PDU = 131072
+_NO_CONTEXT = (
+    f"{describe(0x0122)}: the peer takes neither its SOP Class in its transfer syntax nor another way"
+)
+_UNREADABLE = "not sent: the file cannot be read; check its permissions"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Whom to call, and as whom.
+
+    Attributes
+    ----------
+    timeout_s
+        Seconds for the connection, for an answer, and for silence.
+    """
+
+    host: str
+    port: int
+    ae_title: str
+    calling_ae_title: str = "DICOMNODE"
+    timeout_s: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """One object that waits to be sent; its bytes are loaded when its turn comes."""
+
+    key: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    dataset_offset: int
+    load: Callable[[], bytes]
+
+
+class DimseSender:
+    """`ports.ResultSender` by C-STORE.
+
+    An object is sent in its own transfer syntax where the peer takes it; uncompressed ones also in another
+    uncompressed one. A warning status counts as sent (PS3.4 Table B.2-1).
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        *,
+        host: str,
+        port: int,
+        ae_title: str,
+        calling_ae_title: str,
+        timeout_s: float = 30,
+    ) -> None:
+        self._destination = destination
+        self._address = Address(host, port, ae_title, calling_ae_title, timeout_s)
+
+    @property
+    def destination(self) -> Destination:
+        """Where to."""
+        return self._destination
+
+    def send(self, objects: Iterable[bytes]) -> SendReport:
+        """See `ports.ResultSender.send`.
+
+        Raises
+        ------
+        DeliveryFailed
+            If the peer is not there, refuses the association, or ends it before all is sent.
+        """
+        failures: dict[str, str] = {}
+        waiting = []
+        for number, part10 in enumerate(objects, start=1):
+            try:
+                scanned = scan(io.BytesIO(part10))
+                waiting.append(_outgoing(scanned, scanned.header.sop_instance_uid, partial(bytes, part10)))
+            except NodeError as exc:
+                failures[f"object-{number}"] = f"not sent: {exc}"
+        failures.update(_send_all(self._address, waiting, lambda: None))
+        log.info(
+            "dimse.sent",
+            destination=self._destination.name,
+            count=len(waiting),
+            outcome="complete" if not failures else "incomplete",
+        )
+        return SendReport(failures)
+
+
+def echo(address: Address) -> None:
+    """Verify a peer by C-ECHO.
+
+    Raises
+    ------
+    DeliveryFailed
+        If the peer is not there, refuses, or answers another status than success.
+    """
+    with _associated(address, [verification_context()]) as assoc:
+        status = assoc.send_c_echo() if assoc is not None else None
+    code = getattr(status, "Status", None)
+    if code != SUCCESS:
+        what = "does not take Verification" if code is None else f"answered {describe(int(code))}"
+        raise DeliveryFailed(f"{_name(address)} {what}; check the peer's configuration")
+
+
+def send_files(
+    paths: Sequence[Path], address: Address, progress: Callable[[int], None] | None = None
+) -> dict[Path, str]:
+    """Send DICOM files by C-STORE.
+
+    Parameters
+    ----------
+    progress
+        Called with the count of files that are done, after each one, sent or not.
+
+    Returns
+    -------
+    dict
+        Reasons by path for the files that were not stored.
+
+    Raises
+    ------
+    DeliveryFailed
+        If the peer is not there, refuses the association, or ends it before all is sent.
+    """
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done)
+
+    failures: dict[Path, str] = {}
+    by_key = {}
+    waiting = []
+    for number, path in enumerate(paths):
+        try:
+            with path.open("rb") as stream:
+                scanned = scan(stream)
+        except NodeError as exc:
+            failures[path] = f"not sent: {exc}"
+            advance()
+        except OSError:
+            failures[path] = _UNREADABLE
+            advance()
+        else:
+            by_key[str(number)] = path
+            waiting.append(_outgoing(scanned, str(number), path.read_bytes))
+    for key, reason in _send_all(address, waiting, advance).items():
+        failures[by_key[key]] = reason
+    return failures
+
+
+def _outgoing(scanned: ScannedInstance, key: str, load: Callable[[], bytes]) -> _Outgoing:
+    header = scanned.header
+    return _Outgoing(
+        key,
+        header.sop_class_uid,
+        header.sop_instance_uid,
+        header.transfer_syntax_uid,
+        scanned.dataset_offset,
+        load,
+    )
+
+
+def _send_all(address: Address, waiting: Sequence[_Outgoing], advance: Callable[[], None]) -> dict[str, str]:
+    """Send over as many associations as the contexts need; failures by key."""
+    failures: dict[str, str] = {}
+    for proposal in propose((o.sop_class_uid, o.transfer_syntax_uid) for o in waiting):
+        lot = [o for o in waiting if (o.sop_class_uid, o.transfer_syntax_uid) in proposal.pairs]
+        failures.update(_send_lot(address, proposal, lot, advance))
+    return failures
+
+
+def _send_lot(
+    address: Address, proposal: Proposal, lot: Sequence[_Outgoing], advance: Callable[[], None]
+) -> dict[str, str]:
+    failures: dict[str, str] = {}
+    with _associated(address, list(proposal.contexts)) as assoc:
+        for number, outgoing in enumerate(lot):
+            reason = _NO_CONTEXT if assoc is None else _send_one(address, assoc, outgoing, number)
+            if reason is not None:
+                failures[outgoing.key] = reason
+            advance()
+    return failures
+
+
+def _send_one(address: Address, assoc: Any, outgoing: _Outgoing, number: int) -> str | None:
+    """Send one object; None where the peer keeps it, else the reason."""
+    context = choose_context(assoc.accepted_contexts, outgoing.sop_class_uid, outgoing.transfer_syntax_uid)
+    if context is None:
+        return _NO_CONTEXT
+    try:
+        encoded = encoded_data_set(
+            outgoing.load(),
+            outgoing.dataset_offset,
+            outgoing.transfer_syntax_uid,
+            str(context.transfer_syntax[0]),
+        )
+    except OSError:
+        return _UNREADABLE
+    except Exception:  # noqa: BLE001 - pydicom raises anything for odd values, and quotes them
+        return "not sent: the data set is malformed, or cannot be converted to what the peer takes"
+    try:
+        code = send_encoded(
+            assoc,
+            context,
+            message_id=number % 65535 + 1,
+            sop_class_uid=outgoing.sop_class_uid,
+            sop_instance_uid=outgoing.sop_instance_uid,
+            encoded=encoded,
+        )
+    except DeliveryFailed as exc:
+        raise DeliveryFailed(f"{_name(address)}: {exc}") from exc
+    return None if is_stored(code) else f"status {describe(code)}"
+
+
+@contextmanager
+def _associated(address: Address, contexts: list[Any]) -> Iterator[Any]:
+    """An established association, released at the end; None where the peer takes none of the contexts."""
+    keep_library_quiet()
+    ae = AE(ae_title=address.calling_ae_title)
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = address.timeout_s
+    try:
+        assoc = ae.associate(
+            address.host,
+            address.port,
+            contexts=contexts,
+            ae_title=address.ae_title,
+            max_pdu=_MAX_PDU,
+            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
+        )
+    except OSError as exc:
+        raise DeliveryFailed(f"{_name(address)} cannot be reached; check host and network") from exc
+    if not assoc.is_established:
+        if assoc.rejected_contexts and not assoc.is_rejected:
+            yield None
+            return
+        raise DeliveryFailed(_refusal(address, assoc))
+    try:
+        yield assoc
+    except BaseException:
+        if assoc.is_established:
+            assoc.abort()
+        raise
+    if assoc.is_established:
+        assoc.release()
+
+
+def _refusal(address: Address, assoc: Any) -> str:
+    if assoc.is_rejected:
+        why = str(getattr(assoc.acceptor.primitive, "reason_str", "no reason given")).lower()
+        return f"{_name(address)} rejects the association ({why}); check AE titles on both sides"
+    return f"{_name(address)} does not answer; check that the peer runs and listens there"
+
+
+def _send_at_once(event: Any) -> None:
+    # Without this a request waits for the acknowledgement of the packet before, up to 40 ms.
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _name(address: Address) -> str:
+    return f"{address.ae_title}@{address.host}:{address.port}"
