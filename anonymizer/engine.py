@@ -7,26 +7,26 @@ PS3.15 Annex E; PS3.3 §C.12.1 (SOP Common), §C.7.1.1 (Patient Identity Removed
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from anonymizer.actions import Pass
 from anonymizer.codec import Codec, Dataset, Element
-from anonymizer.dummies import code_item, dummy, dummy_items
+from anonymizer.dummies import code_item
 from anonymizer.eligibility import check_instance, check_transfer_syntax
 from anonymizer.errors import CannotVouch
 from anonymizer.evidence import Evidence
 from anonymizer.part10 import Part10, standard_dictionary, text_value
-from anonymizer.pixels import cut_surplus
-from anonymizer.plan import REPEATING, Entry, Plan, Step, resolve
+from anonymizer.pixels import check_described, cut_surplus
+from anonymizer.plan import Plan
 from anonymizer.profile import Profile
 from anonymizer.table import load_attribute_types, load_table
 from anonymizer.text import encodings, plain_text, to_json
-from anonymizer.uids import PatientMapper, UidMapper, is_registered
+from anonymizer.uids import PatientMapper, UidMapper
 from anonymizer.verify import Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections import Counter
 
 DIRECTORY_RECORDS: Final = 0x00041220
 SOP_CLASS_UID: Final = 0x00080016
@@ -36,8 +36,6 @@ SERIES_INSTANCE_UID: Final = 0x0020000E
 PATIENT_NAME: Final = 0x00100010
 PATIENT_ID: Final = 0x00100020
 ISSUER_OF_PATIENT_ID: Final = 0x00100021
-CONTENT_SEQUENCE: Final = 0x0040A730
-CONTENT_TEMPLATE: Final = 0x0040A504
 
 #: Attributes that say how an object was de-identified.
 MARKERS: Final = (0x00120062, 0x00120063, 0x00120064, 0x00280303)
@@ -147,8 +145,9 @@ class Engine:
         evidence.collect(source)
 
         codec, codecs = self._part10.codec(file.transfer_syntax_uid), encodings(source)
-        work = _Pass(self._plan.entries, self._plan.for_class(sop_class_uid), self._uids)
+        work = Pass(self._plan.entries, self._plan.for_class(sop_class_uid), self._uids)
         result = work.transform(source, 0)
+        check_described(result, codec)
         if cut_surplus(result, codec):
             work.actions["pixel-surplus"] += 1
         patient = self._patients.pseudonym(
@@ -156,7 +155,8 @@ class Engine:
             plain_text(source, ISSUER_OF_PATIENT_ID, codecs),
             study_uid,
         )
-        result[PATIENT_NAME] = Element("PN", patient.encode())
+        # The caret says that a name of one component is meant; readers doubt it otherwise.
+        result[PATIENT_NAME] = Element("PN", patient.encode() + b"^")
         result[PATIENT_ID] = Element("LO", patient.encode())
         result.update(self._markers)
 
@@ -180,110 +180,6 @@ class Engine:
             if result.get(tag) != source[tag]:
                 identity[f"{tag:08X}"] = to_json(source[tag], codecs, codec)
         return identity
-
-
-class _Pass:
-    """The state of one instance's de-identification."""
-
-    def __init__(self, entries: Mapping[int, Entry], types: dict[int, str] | None, uids: UidMapper) -> None:
-        self._entries = entries
-        self._types = types
-        self._uids = uids
-        self.replaced: dict[str, str] = {}
-        self.actions: Counter[str] = Counter()
-
-    def transform(self, dataset: Dataset, parent: int) -> Dataset:
-        """A de-identified copy; `parent` is the tag of the enclosing sequence or 0."""
-        result: Dataset = {}
-        entries = self._entries
-        for tag, element in dataset.items():
-            entry = entries.get(tag)
-            if entry is None:
-                self.actions[_why_unknown(tag)] += 1
-                continue
-            step = entry.step
-            if step is Step.KEEP and not isinstance(element.value, list) and element.vr != "UN":
-                result[tag] = element
-                continue
-            kept = self._apply(tag, element, entry, step, parent)
-            if kept is not None:
-                result[tag] = kept
-        if CONTENT_TEMPLATE in result and CONTENT_SEQUENCE in result:
-            del result[CONTENT_TEMPLATE]  # the dummy content follows no template
-        return result
-
-    def _apply(self, tag: int, element: Element, entry: Entry, step: Step, parent: int) -> Element | None:
-        if step is Step.REMOVE:
-            self.actions[entry.rule] += 1
-            return None
-        if (entry.vr == "SQ") is not isinstance(element.value, list) or (
-            element.vr == "UN" and entry.vr != "UN"
-        ):
-            # Neither the table nor the standard says what this would be.
-            self.actions["unknown-value"] += 1
-            return None
-        if step is Step.BY_TYPE:
-            step = resolve(entry.rule, parent, tag, self._types)
-        if entry.rule != "keep":
-            self.actions[entry.rule] += 1
-        return None if step is Step.REMOVE else self._carry_out(step, tag, element, entry)
-
-    def _carry_out(self, step: Step, tag: int, element: Element, entry: Entry) -> Element | None:
-        value = element.value
-        if isinstance(value, list):
-            if step is Step.RECURSE:
-                return Element("SQ", [self.transform(item, tag) for item in value])
-            return Element("SQ", dummy_items(tag) if step is Step.DUMMY else [])
-        if step is Step.RETAIN:
-            return element
-        if not isinstance(value, bytes):
-            return None  # encapsulated or very large, where neither belongs
-        if step is Step.AGE:
-            return _age(value)
-        if entry.vr == "UI" and step is not Step.EMPTY:
-            return Element("UI", self._replace_uids(tag, value, instance=step is not Step.ANY_UID))
-        if step is Step.DUMMY:
-            return dummy(_vr(element, entry))
-        return Element(_vr(element, entry), b"") if step is Step.EMPTY else None
-
-    def _replace_uids(self, tag: int, value: bytes, *, instance: bool) -> bytes:
-        replaced = []
-        for part in value.decode("latin-1").split("\\"):
-            uid = part.strip(" \0")
-            if not uid or is_registered(uid, tag, instance=instance):
-                replaced.append(uid)
-                continue
-            pseudonym = self._uids.pseudonym(uid)
-            self.replaced[pseudonym] = uid
-            replaced.append(pseudonym)
-        return "\\".join(replaced).encode("latin-1")
-
-
-def _vr(element: Element, entry: Entry) -> str:
-    """The standard's VR where it is one, else the one that the element came with."""
-    return entry.vr if " or " not in entry.vr else element.vr
-
-
-def _age(value: bytes) -> Element | None:
-    """Age String up to 89 years as it is, above as 90; nothing where it is malformed."""
-    text = value.strip(b" \0")
-    if not text:
-        return Element("AS", b"")
-    if len(text) != 4 or not text[:3].isdigit() or text[3:] not in {b"D", b"W", b"M", b"Y"}:
-        return None
-    years = int(text[:3]) / {b"D": 365.25, b"W": 52.18, b"M": 12, b"Y": 1}[text[3:]]
-    return Element("AS", b"090Y" if years >= 90 else text)
-
-
-def _why_unknown(tag: int) -> str:
-    group = tag >> 16
-    if group & 1:
-        return "private"
-    if not tag & 0xFFFF:
-        return "group-length"
-    if group >> 8 in REPEATING:
-        return "curve-or-overlay"
-    return "unknown-attribute"
 
 
 def _required(dataset: Dataset, tag: int, keyword: str) -> str:

@@ -72,11 +72,23 @@ class FolderReport:
         return sum(outcome.status is status for outcome in self.outcomes)
 
     @property
-    def complete(self) -> bool:
-        """Whether every DICOM file was de-identified."""
-        return not (self.count(FileStatus.QUARANTINED) or self.count(FileStatus.FAILED))
+    def kept_back(self) -> int:
+        """How many DICOM files are not in the output though they should be."""
+        return self.count(FileStatus.QUARANTINED) + self.count(FileStatus.FAILED)
 
-    def to_json(self, *, paths: bool = False) -> dict[str, Any]:
+    def as_text(self) -> str:
+        """For a terminal: counts, and the reasons with the numbers of the files; no input paths."""
+        lines = [f"{self.count(status):6} {status.value}" for status in FileStatus if self.count(status)]
+        by_reason: dict[str, list[int]] = {}
+        for outcome in self.outcomes:
+            if outcome.reason is not None:
+                by_reason.setdefault(f"{outcome.status.value}: {outcome.reason}", []).append(outcome.number)
+        for reason, numbers in by_reason.items():
+            shown = ", ".join(map(str, numbers[:20])) + (", ..." if len(numbers) > 20 else "")
+            lines.append(f"{reason} (files {shown} in sorted order)")
+        return "\n".join(lines) or "no files found"
+
+    def as_json(self, *, paths: bool = False) -> dict[str, Any]:
         """A JSON-able form; input paths only where asked for, since they may name patients."""
         files: list[dict[str, Any]] = []
         for outcome in self.outcomes:

@@ -11,6 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from anonymizer.codec import PIXEL_DATA, Element, Encapsulated
+from anonymizer.errors import CannotVouch
 from anonymizer.part10 import text_value
 
 if TYPE_CHECKING:
@@ -37,13 +38,31 @@ def pixel_bytes(dataset: Dataset, codec: Codec) -> int | None:
     return (rows * columns * samples * bits * int(frames) + 7) // 8
 
 
+def check_described(dataset: Dataset, codec: Codec) -> None:
+    """Refuse native Pixel Data whose extent nobody can tell.
+
+    Raises
+    ------
+    CannotVouch
+    """
+    element = dataset.get(PIXEL_DATA)
+    if element is None or isinstance(element.value, Encapsulated):
+        return
+    if pixel_bytes(dataset, codec) is None:
+        raise CannotVouch(
+            "pixels-not-described",
+            "rows, columns, samples or bits are missing; repair the object",
+            "PixelData",
+        )
+
+
 def cut_surplus(dataset: Dataset, codec: Codec) -> bool:
     """Cut what follows the last pixel of native Pixel Data (in place); whether there was something."""
     element = dataset.get(PIXEL_DATA)
     if element is None or isinstance(element.value, list | Encapsulated):
         return False
     expected = pixel_bytes(dataset, codec)
-    if not expected or len(element.value) <= expected + (expected & 1):
+    if expected is None or len(element.value) <= expected + (expected & 1):
         return False
     dataset[PIXEL_DATA] = Element(element.vr, element.value[:expected])
     return True

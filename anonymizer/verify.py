@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydicom.datadict import keyword_for_tag
 
-from anonymizer.codec import BULK_VRS, PIXEL_DATA, Encapsulated
+from anonymizer.codec import PIXEL_DATA, Encapsulated
 from anonymizer.dummies import DUMMY_TEXTS
 from anonymizer.errors import CannotVouch
 from anonymizer.plan import REPEATING
@@ -101,7 +101,7 @@ class _Scan:
         self._patient = patient
         self._texts: list[tuple[int, str]] = []
         self._dates: list[tuple[int, str]] = []
-        self._binary: list[tuple[int, bytes]] = []
+        self._other: list[tuple[int, bytes]] = []
 
     def walk(self, dataset: Dataset, inherited: tuple[str, ...]) -> None:
         """Check the rules of structure and gather strings, items included."""
@@ -129,8 +129,8 @@ class _Scan:
             self._texts.append((tag, decode(value, vr, codecs)))
         elif vr in _DATE_VRS:
             self._dates.append((tag, decode(value, vr, codecs)))
-        elif vr in BULK_VRS or " or " in vr:
-            self._binary.append((tag, value))
+        else:
+            self._other.append((tag, value))  # numbers, and what somebody may have put in their place
 
     def _check_uids(self, tag: int, value: bytes) -> None:
         instance = tag in self._instance_uids
@@ -142,7 +142,7 @@ class _Scan:
     def _check_dummy(self, tag: int, value: bytes) -> None:
         if not value or value in DUMMY_TEXTS or not any(value):
             return
-        if tag in PATIENT and value.rstrip(b" ") == self._patient:
+        if tag in PATIENT and value.rstrip(b" ^") == self._patient:
             return
         raise CannotVouch("attribute-not-replaced", _REVIEW, keyword(tag))
 
@@ -160,19 +160,15 @@ class _Scan:
                     raise _found(source, tag)
         if not original_uids.isdisjoint(_UID_LIKE.findall(blob)):
             raise CannotVouch("original-uid-in-text", _REVIEW)
-        if self._binary:
-            self._look_into_binary(evidence)
+        self._look_into_other(evidence)
 
-    def _look_into_binary(self, evidence: Evidence) -> None:
-        wanted = [
-            (string.encode(), source)
-            for string, source in evidence.strings.items()
-            if len(string) >= _MIN_BINARY and not string.isdecimal()
-        ]
-        for tag, data in self._binary:
-            lower = data.lower()
-            for string, source in wanted:
-                if string in lower:
+    def _look_into_other(self, evidence: Evidence) -> None:
+        blob = b"\n".join(value for _, value in self._other).lower()
+        for string, source in evidence.strings.items():
+            if len(string) < _MIN_BINARY or string.isdecimal() or string.encode() not in blob:
+                continue
+            for tag, value in self._other:
+                if string.encode() in value.lower():
                     raise _found(source, tag)
 
     def _refuse_text(self, string: str, source: int) -> None:
