@@ -49,6 +49,10 @@ _SETTINGS: dict[str, object] = {
                 "singlepart": "bulkdata,video",
                 "bulkDataURI": {"enabled": True, "relativeResolution": "studies"},
                 "omitQuotationForMultipartRequest": True,
+                # Frame by frame: OHIF's reader of whole SEG instances takes the bits of frames that begin
+                # inside a byte in the wrong order (Rows x Columns no multiple of 8, such as 181 x 217), and
+                # draws masks with torn edges. WADO-RS frames begin on a byte (PS3.18 §8.7.3).
+                "loadMultiframeAsPart10": False,
             },
         }
     ],
