@@ -12,6 +12,7 @@ from dicom_node.domain.identity import DeidentifiedInstance, OriginalIdentity
 if TYPE_CHECKING:
     from anonymizer.engine import Engine
     from anonymizer.restore import Restorer
+    from anonymizer.uids import UidMapper
 
 
 class SystemClock:
@@ -50,3 +51,18 @@ class AnonymizerAdapter:
             return self._restorer.restore(part10, identity.attributes, identity.uids, own_uids)
         except RestoreError as exc:
             raise ReidentificationFailed(str(exc)) from exc
+
+
+class UidAdapter:
+    """`ports.Pseudonymizer` over the anonymizer's keyed mapping."""
+
+    def __init__(self, mapper: UidMapper) -> None:
+        self._mapper = mapper
+
+    def uid(self, original: str) -> str:
+        """See `ports.Pseudonymizer.uid`."""
+        return self._mapper.pseudonym(original)
+
+    def derived_uid(self, *parts: str) -> str:
+        """See `ports.Pseudonymizer.derived_uid`."""
+        return self._mapper.derived(*parts)

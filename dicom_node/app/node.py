@@ -93,13 +93,15 @@ class Node:
 
     def serve(self) -> None:
         """Serve HTTP until SIGINT or SIGTERM, then stop everything."""
+        listener = self._socket
+        if listener is None:
+            raise ConfigurationError("start the node before it serves")
         config = uvicorn.Config(
             self._parts.http, log_config=None, access_log=False, timeout_graceful_shutdown=5
         )
         self._server = uvicorn.Server(config)
         try:
-            assert self._socket is not None
-            self._server.run(sockets=[self._socket])
+            self._server.run(sockets=[listener])
         finally:
             self.stop()
 

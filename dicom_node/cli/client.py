@@ -52,7 +52,7 @@ class NodeClient:
             answer = self._http.get(path, params=params)
         except httpx.TransportError as exc:
             raise StorageFailure(
-                f"no node answers at {self._base_url}; start one with `dicom-node serve`, or name it with --url"
+                f"no node answers at {self._base_url}; start one (`dicom-node serve`) or name it with --url"
             ) from exc
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NotFound("the node knows no such study; `dicom-node studies` lists them")

@@ -57,7 +57,10 @@ def _send_and_wait(
     from dicom_node.demo.series import build_t1_series
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress, tempfile.TemporaryDirectory() as folder:
+    with (
+        Progress(*columns, console=console, transient=True) as progress,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         task = progress.add_task("making an MR series of a real T1 head")
         started = time.perf_counter()
         paths = []
@@ -71,9 +74,10 @@ def _send_and_wait(
 
         progress.update(task, description=f"sending {len(paths)} instances by C-STORE to {peer}")
         started = time.perf_counter()
-        failures = send_to(paths, peer, "DEMO", lambda _count: None)
+        failures = send_to(paths, peer, "DEMO", lambda _done: None)
         if failures:
-            raise StorageFailure(f"{len(failures)} instances were refused: {', '.join(set(failures.values()))}")
+            causes = ", ".join(sorted(set(failures.values())))
+            raise StorageFailure(f"{len(failures)} instances were refused: {causes}")
         timings["C-STORE"] = time.perf_counter() - started
 
         started = time.perf_counter()
@@ -114,7 +118,9 @@ def _start(data_dir: Path, http_port: int, dimse_port: int, quiet_s: float) -> s
     command = [sys.executable, "-m", "dicom_node.cli", "serve"]
     with (data_dir / "demo.log").open("ab") as log:
         # A group of its own: Ctrl-C reaches the demo, which stops the node in order.
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(  # noqa: S603  our own interpreter and module
+            command, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def _wait_ready(client: NodeClient, process: subprocess.Popen[bytes]) -> float:

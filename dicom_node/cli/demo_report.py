@@ -53,7 +53,8 @@ def _print_results(console: Console, results: list[dict[str, Any]]) -> None:
     table = Table("result", "objects", "first SOP Instance UID")
     kinds: dict[tuple[str, str], list[str]] = {}
     for result in results:
-        kinds.setdefault((result["kind"], result["series_instance_uid"]), []).append(result["sop_instance_uid"])
+        series = (result["kind"], result["series_instance_uid"])
+        kinds.setdefault(series, []).append(result["sop_instance_uid"])
     for (kind, _series), uids in kinds.items():
         table.add_row(kind, str(len(uids)), uids[0])
     console.print(table)

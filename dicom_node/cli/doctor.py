@@ -1,4 +1,4 @@
-"""`dicom-node doctor`: is everything here that the node needs?"""
+"""`dicom-node doctor`: look whether everything is here that the node needs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES = ("dicom_node", "dicomweb", "inference", "anonymizer", "viewer")
 
 
 def doctor(config: ConfigOption = None) -> None:
-    """Check packages, configuration, models, viewer and programs; exit code 1 where something must be done."""
+    """Check packages, configuration, models, viewer and programs; exit code 1 where one must be mended."""
     failed = False
     for good, required, text in (*_packages(), *_configuration(config), *_models(), *_viewer(), *_programs()):
         failed |= required and not good
@@ -36,7 +36,7 @@ def _packages() -> Iterator[tuple[bool, bool, str]]:
         spec = importlib.util.find_spec(name)
         origin = Path(spec.origin).resolve() if spec and spec.origin else None
         ours = origin is not None and origin.parent.parent == root
-        yield ours, True, f"package {name}" + ("" if ours else ": not ours; uninstall what ships it, reinstall")
+        yield ours, True, f"package {name}" + ("" if ours else ": not ours; uninstall what ships it")
 
 
 def _configuration(config: Path | None) -> Iterator[tuple[bool, bool, str]]:

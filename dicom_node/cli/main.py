@@ -6,7 +6,19 @@ import sys
 
 import typer
 
-from dicom_node.cli import anonymize, audit, database, demo, doctor, models, purge, routes, send, serve, studies
+from dicom_node.cli import (
+    anonymize,
+    audit,
+    database,
+    demo,
+    doctor,
+    models,
+    purge,
+    routes,
+    send,
+    serve,
+    studies,
+)
 from dicom_node.domain.errors import NodeError
 
 app = typer.Typer(

@@ -49,13 +49,15 @@ def _show(console: Console, study: dict[str, Any]) -> None:
     console.print(f"[bold]{study['id']}[/bold]  {study['state']}  version {study['version']}")
     console.print(f"Study Instance UID (pseudonymous) {study['study_instance_uid']}")
     for run in study["runs"]:
-        console.print(f"run       {run['model']} {run['version']}: {run['status']} {run['label'] or run['reason'] or ''}")
+        outcome = run["label"] or run["reason"] or ""
+        console.print(f"run       {run['model']} {run['version']}: {run['status']} {outcome}")
     kinds: dict[str, int] = {}
     for result in study["results"]:
         kinds[result["kind"]] = kinds.get(result["kind"], 0) + 1
     console.print("results   " + (", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "none"))
     for delivery in study["deliveries"]:
-        console.print(f"delivery  {delivery['destination']}: {delivery['status']} after {delivery['attempts']}")
+        attempts = f"after {delivery['attempts']} attempts"
+        console.print(f"delivery  {delivery['destination']}: {delivery['status']} {attempts}")
     console.print(f"purged    {study['purged_at'] or 'not yet'}")
     if study["reason"]:
         console.print(f"reason    {study['reason']}")

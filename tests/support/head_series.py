@@ -19,6 +19,12 @@ def t1_series():
 
 
 @pytest.fixture(scope="session")
+def t1_half():
+    """The same head at 2 mm: 128 instances of 128x104, small and quick, and enough for the model."""
+    return _built(step=2)
+
+
+@pytest.fixture(scope="session")
 def small_t1_series():
     """The same head at 4 mm: 64 instances of 64x52, for what need not reach a model's threshold."""
     return _built(step=4)

@@ -1,0 +1,62 @@
+"""`kill -9` before and after every stage: nothing is lost, nothing is shown twice."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.faults
+
+STEPS = (
+    "deidentify",
+    "route",
+    "infer",
+    "record_runs",
+    "encode",
+    "check",
+    "attempt_delivery",
+    "purge",
+    "finish",
+)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_kill_loses_nothing_and_shows_nothing_twice(start_faulty, pacs, t1_half, moment, step):
+    node = start_faulty(
+        moment,
+        step,
+        completion={"quiet_s": 0.5},
+        dimse={"peers": [{"name": "pacs", "ae_title": "PACS", "host": "127.0.0.1", "port": pacs.port}]},
+        destinations=[{"name": "pacs", "kind": "dimse", "peer": "pacs", "backoff_s": 0.2}],
+    )
+    assert set(node.send(t1_half)) == {0x0000}
+    assert node.process.wait(120) == -signal.SIGKILL
+
+    type(node).fault = ()
+    node.restart()
+    original = t1_half[0]
+    study = node.wait_ended(original.StudyInstanceUID)
+
+    assert (study["state"], study["reason"]) == ("done", None)
+    assert len(node.http.get("/api/studies").json()["studies"]) == 1
+    assert study["received"]["instances"] == len(t1_half)
+    assert [r["status"] for r in study["runs"]] == ["done"]
+    assert [(d["destination"], d["status"]) for d in study["deliveries"]] == [("pacs", "sent")]
+    assert study["purged_at"] is not None
+
+    results = [r["sop_instance_uid"] for r in study["results"]]
+    assert len(results) == len(set(results)) == len(t1_half) + 3
+    shown = node.http.get(f"/dicom-web/studies/{study['study_instance_uid']}/instances").json()
+    assert sorted(i["00080018"]["Value"][0] for i in shown) == sorted(results)
+
+    assert {ds.SOPInstanceUID for ds in pacs.received} == set(results)
+    assert {(ds.StudyInstanceUID, ds.PatientID) for ds in pacs.received} == {
+        (original.StudyInstanceUID, original.PatientID)
+    }
+
+    left = [p for area in ("spool", "work") for p in (node.data_dir / area).rglob("*") if p.is_file()]
+    assert left == []
+    verify = [sys.executable, "-m", "dicom_node.cli", "audit", "verify", "--config", str(node.configuration)]
+    subprocess.run(verify, check=True, capture_output=True, cwd=node.configuration.parent)
