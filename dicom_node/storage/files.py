@@ -1,0 +1,96 @@
+"""Files that appear whole or not at all, and survive a power cut once `write` returned."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import TYPE_CHECKING
+
+from dicom_node.storage.paths import fsync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+
+class AtomicFiles:
+    """Writes files below a root: temporary file, fsync, rename, fsync of the folder.
+
+    Parameters
+    ----------
+    root
+        Made where it is missing.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = str(root)
+        self.temporary = root / ".tmp"
+        self.temporary.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Unique among processes too, a restarted container with the same process id included.
+        self._stem = f"{self.temporary}/.{os.getpid()}-{os.urandom(6).hex()}-"
+        self._numbers = itertools.count()
+        self._known: set[str] = set()
+
+    def write(
+        self, folder: str, name: str, pieces: Iterable[bytes], *, before_folder: Callable[[], None]
+    ) -> None:
+        """Write `pieces` to `<root>/<folder>/<name>`, replacing what is there.
+
+        `before_folder` is called before the folder is made again that somebody removed meanwhile, and
+        may refuse by raising.
+
+        Raises
+        ------
+        OSError
+        """
+        target = f"{self._root}/{folder}/{name}"
+        temporary = f"{self._stem}{next(self._numbers)}"
+        if folder not in self._known:
+            self._make(folder)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                for piece in pieces:
+                    _write_all(descriptor, piece)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            try:
+                os.rename(temporary, target)  # noqa: PTH104  plain paths keep the hot path short
+            except FileNotFoundError:
+                before_folder()
+                self._make(folder)
+                os.rename(temporary, target)  # noqa: PTH104
+        except BaseException:
+            _unlink_quietly(temporary)
+            raise
+        fsync_folder(f"{self._root}/{folder}")
+
+    def forget(self, folder: str) -> None:
+        """A folder was removed: make it again where it is written to."""
+        self._known.discard(folder)
+
+    def _make(self, folder: str) -> None:
+        path = self._root
+        for part in folder.split("/"):
+            parent, path = path, f"{path}/{part}"
+            try:
+                os.mkdir(path, 0o700)  # noqa: PTH102
+            except FileExistsError:
+                continue
+            fsync_folder(parent)
+        self._known.add(folder)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _unlink_quietly(path: str) -> None:
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except OSError:
+        # What stays is swept at a later start; the error that led here is the one to tell.
+        return
