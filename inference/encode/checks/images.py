@@ -1,0 +1,90 @@
+"""Rules of segmentations and heatmap series: that viewers can read and place them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydicom.dataset import Dataset
+
+    from inference.encode.checks.baseline import Baseline
+
+
+def check_segmentation(ds: Dataset, baseline: Baseline) -> Iterator[str]:
+    """Yield the problems of a BINARY Segmentation."""
+    if ds.get("SegmentationType") != "BINARY":
+        yield "SegmentationType is not BINARY: viewers show no other"
+    if baseline.series_sizes.get(ds.get("SeriesInstanceUID"), 0) > 1:
+        yield "a segmentation is not alone in its series"
+    frames, bits = int(ds.get("NumberOfFrames") or 0), int(ds.Rows) * int(ds.Columns)
+    length = -(-frames * bits // 8)
+    if bits % 8 and length % 2:
+        yield "the packed frames have an odd length: viewers cannot read them"
+    if len(ds.get("PixelData") or b"") != length + length % 2:
+        yield "PixelData does not have the length of its frames"
+    if len(ds.get("PerFrameFunctionalGroupsSequence") or ()) != frames:
+        yield "PerFrameFunctionalGroupsSequence does not have one item for each frame"
+    if ds.get("FrameOfReferenceUID") != baseline.header.get("FrameOfReferenceUID") and (
+        len(baseline.source_series) == 1
+    ):
+        yield "FrameOfReferenceUID is not the source's"
+    for segment in ds.get("SegmentSequence") or ():
+        for keyword in (
+            "SegmentLabel",
+            "SegmentAlgorithmName",
+            "SegmentationAlgorithmIdentificationSequence",
+            "SegmentedPropertyCategoryCodeSequence",
+            "SegmentedPropertyTypeCodeSequence",
+            "RecommendedDisplayCIELabValue",
+            "TrackingUID",
+        ):
+            if not segment.get(keyword):
+                yield f"a segment lacks {keyword}"
+
+
+def check_stack(instances: Sequence[Dataset]) -> dict[str, list[str]]:
+    """The problems of a heatmap series as a whole, by SOP Instance UID.
+
+    The instances make one stack with geometry, one for each of its source slices.
+    """
+    problems: dict[str, list[str]] = {str(ds.SOPInstanceUID): [] for ds in instances}
+    try:
+        shapes = np.array(
+            [
+                [*map(float, (*ds.ImageOrientationPatient, *ds.PixelSpacing)), ds.Rows, ds.Columns]
+                for ds in instances
+            ]
+        )
+        positions = np.array([list(map(float, ds.ImagePositionPatient)) for ds in instances])
+        numbers = [int(ds.InstanceNumber) for ds in instances]
+    except (AttributeError, TypeError, ValueError):
+        # The missing attribute is named by the check of the single instance.
+        return {uid: ["the series is no stack with geometry"] for uid in problems}
+    whole = []
+    if np.ptp(shapes, axis=0).max() > 1e-3:
+        whole.append("the slices differ in size, spacing or orientation: viewers cannot reconstruct them")
+    else:
+        along = positions @ np.cross(shapes[0, :3], shapes[0, 3:6])
+        if len(along) > 1 and np.diff(along[np.argsort(numbers)]).min() <= 0:
+            whole.append("the slices do not ascend along their normal in the order of Instance Number")
+    sources = [str(ds.SourceImageSequence[0].ReferencedSOPInstanceUID) for ds in instances]
+    if len(set(sources)) != len(sources):
+        whole.append("two slices come from the same source slice")
+    for found in problems.values():
+        found += whole
+    return problems
+
+
+def check_capture(ds: Dataset) -> Iterator[str]:
+    """Yield the problems of one RGB Secondary Capture."""
+    if (ds.get("SamplesPerPixel"), ds.get("PhotometricInterpretation")) != (3, "RGB"):
+        yield "a heatmap is not RGB"
+    length = int(ds.Rows) * int(ds.Columns) * 3
+    if len(ds.get("PixelData") or b"") != length + length % 2:
+        yield "PixelData does not have the length of its frame"
+    if ds.get("BurnedInAnnotation") != "NO":
+        yield "BurnedInAnnotation is not NO: nothing that identifies a patient may be burned in"
