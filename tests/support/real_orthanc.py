@@ -55,9 +55,22 @@ class RealOrthanc(Child):
         }
         path = folder / "orthanc.json"
         path.write_text(json.dumps(configuration, indent=2), encoding="utf-8")
-        super().__init__([_program(), str(path)], folder / "orthanc.log")
+        self.start(path, folder / "orthanc.log")
+
+    def start(self, configuration, log, environment=None):
+        """Start the program and wait until it answers."""
+        self._started_with = (configuration, log, environment)
+        super().__init__([_program(), "--verbose", str(configuration)], log, environment)
         self.http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
         self.wait_until(answers(f"{self.url}/system"))
+
+    def resume(self):
+        """Start it again on the same data and ports."""
+        self.start(*self._started_with)
+
+    def stop(self, limit_s=20):
+        self.http.close()
+        return super().stop(limit_s)
 
     def upload(self, series):
         """Upload data sets through the REST API."""

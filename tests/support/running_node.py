@@ -59,6 +59,11 @@ class RunningNode(Child):
         assert self.process.poll() is not None, "stop or kill it first"
         self._start()
 
+    def close(self):
+        """Stop it for good."""
+        self.http.close()
+        self.stop()
+
     def send(self, series, calling="TEST"):
         """Send data sets by C-STORE over one association; returns the statuses."""
         ae = AE(calling)
@@ -111,7 +116,7 @@ def start_node(tmp_path):
 
     yield start
     for node in running:
-        node.stop()
+        node.close()
 
 
 @pytest.fixture
