@@ -1,0 +1,57 @@
+"""`reactor` replaces private parts of pynetdicom: a changed library must be noticed before it is shipped."""
+
+import pynetdicom
+from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
+
+from dicom_node.dimse import reactor
+from dicom_node.dimse.overridden import OVERRIDDEN, fingerprints
+
+#: Of pynetdicom 3.0.4. Where one differs: read what changed, adapt `reactor`, run the DIMSE tests, then
+#: note the new one here.
+KNOWN = {
+    "DULServiceProvider.__init__": "c82dafa9438ddf70",
+    "DULServiceProvider.run_reactor": "e3a10eb3a0931e48",
+    "DULServiceProvider.send_pdu": "7cbce5da8594124e",
+    "DULServiceProvider.stop_dul": "28a7e0be126e7b30",
+    "DULServiceProvider.kill_dul": "5ceccf8dd01c2072",
+    "DULServiceProvider.receive_pdu": "fa67339834ca998c",
+    "DULServiceProvider._decode_pdu": "fc71dd1bf853e1ce",
+    "DULServiceProvider._is_transport_event": "8725ed03bb8fbdef",
+    "DULServiceProvider._process_recv_primitive": "4c0ebbb3e646e35e",
+    "DULServiceProvider._read_pdu_data": "19f2d4e38c13c835",
+    "DIMSEServiceProvider.receive_primitive": "5f99c86b14a15cef",
+    "Association.__init__": "eb07516b8009ad8f",
+    "Association.kill": "8f9713666a7f4cff",
+    "Association.run_reactor": "ed8bbbe3b3d6ddae",
+    "Association._run_reactor": "f28838c5559e462a",
+    "Association._abort_blocking": "10b43ef8c63c6764",
+    "Association._serve_request": "2f24c1759cdf6c8c",
+    "AssociationSocket.__init__": "1f0325fdef2cc353",
+    "AssociationSocket.close": "c726c8db53813d55",
+    "RequestHandler.handle": "034823fb4df3a874",
+    "RequestHandler._create_association": "05c8d12b79863cdb",
+    "AssociationServer.__init__": "edacb98bdfb7b974",
+    "AssociationServer.get_request": "925a4f3a3042f6e4",
+    "AssociationServer.service_actions": "0a0853a3615ac7c5",
+    "AssociationServer.shutdown": "e8e2c3a41009886d",
+    "ThreadedAssociationServer.process_request_thread": "9e76e9b9c8a3d8b1",
+}
+
+
+def test_the_library_is_the_one_that_the_reactor_was_written_for():
+    found = fingerprints()
+    changed = [name for name, digest in found.items() if KNOWN.get(name) != digest]
+
+    assert not changed, f"pynetdicom {pynetdicom.__version__} changed {', '.join(changed)}"
+    assert set(found) == set(KNOWN)
+
+
+def test_everything_that_the_reactor_overrides_is_watched():
+    watched = {function.__qualname__ for function in OVERRIDDEN}
+    for ours, theirs in (
+        (reactor.EventDrivenDul, DULServiceProvider),
+        (reactor.EventDrivenAssociation, Association),
+    ):
+        replaced = {name for name in vars(ours) if name in vars(theirs) and callable(vars(ours)[name])}
+        assert {f"{theirs.__name__}.{name}" for name in replaced} <= watched
