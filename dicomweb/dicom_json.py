@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import struct
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pydicom.charset import convert_encodings
+from pydicom.charset import python_encoding
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag, Tag
+from pydicom.values import convert_SQ
 
+from dicomweb.byte_order import little_endian
 from dicomweb.value_json import BINARY_VRS, values_from_bytes, values_from_element
 
 if TYPE_CHECKING:
@@ -32,7 +35,22 @@ if TYPE_CHECKING:
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
+_SEQUENCE_ERRORS = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    struct.error,
+    UserWarning,
+)
 _DEFAULT_ENCODINGS = ("iso8859",)
+#: Character sets that go with no code extensions (PS3.3 §C.12.1.1.2).
+_STAND_ALONE = frozenset({"UTF8", "GB18030", "GBK"})
+#: Common misspellings of `ISO_IR`.
+_IR = re.compile(r"^ISO[- ]IR ")
 _UNICODE = {"vr": "CS", "Value": ["ISO_IR 192"]}
 
 
@@ -134,10 +152,7 @@ def _attribute(ds: Dataset, tag: BaseTag, context: _Context) -> dict[str, Any]:
 
 def _sequence(ds: Dataset, tag: BaseTag, context: _Context) -> dict[str, Any]:
     key = f"{tag:08X}"
-    try:
-        items = ds[tag].value or []
-    except (ValueError, TypeError, KeyError, EOFError, OSError, NotImplementedError, struct.error):
-        return {"vr": "SQ"}  # a sequence that cannot be parsed has no items to show
+    items = sequence_items(ds, tag)
     models = [
         _encode(item, replace(context, path=f"{context.path}{key}/{index}/"))
         for index, item in enumerate(items)
@@ -149,6 +164,19 @@ def _sequence(ds: Dataset, tag: BaseTag, context: _Context) -> dict[str, Any]:
     if limit is not None and not context.path and len(json.dumps(models)) > limit:
         return {"vr": "SQ", "BulkDataURI": f"{context.rules.bulk_root}{key}"}
     return {"vr": "SQ", "Value": models}
+
+
+def sequence_items(ds: Dataset, tag: BaseTag) -> Sequence[Dataset]:
+    """The items of a sequence; none where they cannot be parsed. The data set stays as it was read."""
+    element: Any = ds.get_item(tag)
+    if not isinstance(element, RawDataElement):
+        return element.value or ()
+    implicit = element.is_implicit_VR or element.VR == "UN"
+    little = element.is_little_endian or element.VR == "UN"
+    try:
+        return convert_SQ(element.value or b"", implicit, little, list(_DEFAULT_ENCODINGS))
+    except _SEQUENCE_ERRORS:
+        return ()
 
 
 def resolve_vr(tag: BaseTag, vr: str | None, signed: bool) -> str:
@@ -175,12 +203,9 @@ def settle_vr(vr: str, signed: bool) -> str:
 
 def _little(element: Any, vr: str, data: bytes) -> bytes:
     """Bytes of a binary value in little endian order (PS3.18 §F.2.7)."""
-    width = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}.get(vr, 1)
-    if width == 1 or not isinstance(element, RawDataElement) or element.is_little_endian:
-        return data
-    if len(data) % width:
-        return data
-    return b"".join(data[at : at + width][::-1] for at in range(0, len(data), width))
+    if isinstance(element, RawDataElement) and not element.is_little_endian:
+        return little_endian(data, vr)
+    return data
 
 
 def _encodings(ds: Dataset, inherited: Sequence[str]) -> Sequence[str]:
@@ -190,11 +215,12 @@ def _encodings(ds: Dataset, inherited: Sequence[str]) -> Sequence[str]:
     raw = element.value
     terms = raw.decode("ascii", "replace") if isinstance(raw, bytes) else raw
     names = terms.split("\\") if isinstance(terms, str) else [str(term) for term in terms]
-    names = [name.strip(" \0") for name in names]
-    try:
-        return tuple(convert_encodings(names)) or inherited
-    except (LookupError, ValueError, UserWarning):
+    known = [python_encoding.get(_IR.sub("ISO_IR ", name.strip(" \0"))) for name in names]
+    if known[0] is None:
         return ("utf-8",)
+    if known[0] in _STAND_ALONE:
+        return (known[0],)
+    return tuple(name for name in known if name is not None and name not in _STAND_ALONE)
 
 
 def _signed(ds: Dataset, inherited: bool) -> bool:

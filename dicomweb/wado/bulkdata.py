@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pydicom.dataelem import RawDataElement
 
 from dicom_node.domain.errors import NotFound
-from dicomweb.dicom_json import PIXEL_TAGS, resolve_vr, settle_vr, tag_of
+from dicomweb.byte_order import little_endian
+from dicomweb.dicom_json import PIXEL_TAGS, resolve_vr, sequence_items, settle_vr, tag_of
 from dicomweb.errors import bad_request
 from dicomweb.media_types import EXPLICIT_VR_LITTLE_ENDIAN, OCTET_STREAM
 from dicomweb.multipart import Payload
@@ -58,8 +59,8 @@ def locate(ds: Dataset, path: str) -> tuple[Dataset, BaseTag]:
         ) from exc
     holder = ds
     for tag, item in zip(tags, items, strict=False):
-        sequence = holder[tag].value if tag in holder and holder[tag].VR == "SQ" else ()
-        if not 0 <= item < len(sequence or ()):
+        sequence = sequence_items(holder, tag) if tag in holder and _vr(holder, tag) == "SQ" else ()
+        if not 0 <= item < len(sequence):
             raise NotFound("the instance has no such bulk data")
         holder = sequence[item]
     if tags[-1] not in holder:
@@ -76,14 +77,12 @@ def value_bytes(holder: Dataset, tag: BaseTag) -> bytes:
         If the value is of a VR that is no bulk data.
     """
     element: Any = holder.get_item(tag)
-    vr = (
-        resolve_vr(tag, element.VR, False)
-        if isinstance(element, RawDataElement)
-        else settle_vr(str(element.VR), False)
-    )
+    vr = _vr(holder, tag)
     value = element.value
     if vr not in BINARY_VRS or not isinstance(value, bytes | type(None)):
         raise NotFound("this attribute is no bulk data; its value is in the metadata")
+    if value and isinstance(element, RawDataElement) and not element.is_little_endian:
+        return little_endian(value, vr)
     return value or b""
 
 
@@ -115,14 +114,7 @@ def pixel_payloads(instance: ParsedInstance, offer: Offer, url: str) -> Iterator
     reader = instance.frames
     kind = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
     if not reader.compressed:
-        keyword = next(
-            k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in instance.dataset
-        )
-        if instance.transfer_syntax_uid == "1.2.840.10008.1.2.2":
-            content = b"".join(reader.native(index) for index in range(reader.count))
-        else:
-            content = instance.dataset[keyword].value or b""
-        yield Payload(content, kind, url)
+        yield Payload(reader.data, kind, url)
     elif offer.transfer_syntax == EXPLICIT_VR_LITTLE_ENDIAN:
         yield Payload(b"".join(reader.native(index) for index in range(reader.count)), kind, url)
     else:
@@ -134,10 +126,16 @@ def bulk_paths(ds: Dataset, prefix: str = "") -> Iterator[str]:
     """The paths of all bulk data of a data set, pixel data too."""
     for tag in sorted(ds.keys()):
         element: Any = ds.get_item(tag)
-        raw = isinstance(element, RawDataElement)
-        vr = resolve_vr(tag, element.VR, False) if raw else settle_vr(str(element.VR), False)
+        vr = _vr(ds, tag)
         if vr == "SQ":
-            for index, item in enumerate(ds[tag].value or ()):
+            for index, item in enumerate(sequence_items(ds, tag)):
                 yield from bulk_paths(item, f"{prefix}{tag:08X}/{index}/")
         elif vr in BINARY_VRS and (tag in PIXEL_TAGS or len(element.value or b"") > INLINE_LIMIT):
             yield f"{prefix}{tag:08X}"
+
+
+def _vr(holder: Dataset, tag: BaseTag) -> str:
+    element: Any = holder.get_item(tag)
+    if isinstance(element, RawDataElement):
+        return resolve_vr(tag, element.VR, False)
+    return settle_vr(str(element.VR), False)

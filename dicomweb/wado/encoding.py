@@ -20,6 +20,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from starlette.responses import Response, StreamingResponse
 
 from dicom_node.domain.catalog import CatalogKind
+from dicomweb.byte_order import convert_binaries, is_big_endian
 from dicomweb.errors import Problem, not_acceptable
 from dicomweb.media_types import DICOM, MULTIPART_RELATED, Offer
 from dicomweb.multipart import Payload, new_boundary, write_multipart
@@ -70,8 +71,8 @@ def encode_instance(part10: bytes, stored: str, wanted: str) -> tuple[bytes, str
             for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
                 if keyword in ds:
                     delattr(ds, keyword)
-        elif stored == "1.2.840.10008.1.2.2":
-            _swap_pixels(ds)
+        elif is_big_endian(ds):
+            convert_binaries(ds)
         ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         out = BytesIO()
         pydicom.dcmwrite(out, ds, implicit_vr=False, little_endian=True, enforce_file_format=True)
@@ -80,15 +81,6 @@ def encode_instance(part10: bytes, stored: str, wanted: str) -> tuple[bytes, str
             "the instance cannot be written as Explicit VR Little Endian; ask for transfer-syntax=*"
         ) from exc
     return out.getvalue(), str(ExplicitVRLittleEndian)
-
-
-def _swap_pixels(ds: pydicom.FileDataset) -> None:
-    """Pixel data of a big endian data set in little endian order."""
-    element = ds.get("PixelData") and ds["PixelData"]
-    if element and element.VR == "OW":
-        swapped = bytearray(element.value)
-        swapped[0::2], swapped[1::2] = swapped[1::2], swapped[0::2]
-        element.value = bytes(swapped)
 
 
 def multipart_response(payloads: Iterable[Payload], media_type: str, headers: Mapping[str, str]) -> Response:

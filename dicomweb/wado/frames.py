@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from dicom_node.domain.errors import NotFound
+from dicomweb.byte_order import pixel_bytes
 from dicomweb.errors import not_acceptable
 
 if TYPE_CHECKING:
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
 _PIXELS = {"PixelData": None, "FloatPixelData": 32, "DoubleFloatPixelData": 64}
-_BIG_ENDIAN = "1.2.840.10008.1.2.2"
-
 #: Media type of a compressed frame by transfer syntax (PS3.18 Table 8.7.3-5 and the video types).
 COMPRESSED_MEDIA_TYPES = {
     "1.2.840.10008.1.2.5": "image/dicom-rle",
@@ -107,6 +107,11 @@ class FrameReader:
         self.count = _count(ds)
         self._stored: Sequence[bytes] | None = self._split() if self.compressed else None
 
+    @cached_property
+    def data(self) -> bytes:
+        """All native pixel data, little endian."""
+        return pixel_bytes(self._ds, self._keyword)
+
     def stored(self, index: int) -> bytes:
         """One frame as stored: the compressed bitstream, or native pixels in little endian order.
 
@@ -137,7 +142,7 @@ class FrameReader:
             raise self._missing(index)
         if self._stored is not None:
             return self._native_bytes(self.pixels(index))
-        data: bytes = self._ds[self._keyword].value or b""
+        data = self.data
         bits = self._bits()
         pixels = math.prod(int(self._ds.get(keyword, 1) or 1) for keyword in ("Rows", "Columns"))
         pixels *= int(self._ds.get("SamplesPerPixel", 1) or 1)
@@ -149,8 +154,6 @@ class FrameReader:
         frame = data[index * length : (index + 1) * length]
         if len(frame) < length or not length:
             raise self._missing(index)
-        if self._syntax == _BIG_ENDIAN and bits > 8:
-            return np.frombuffer(frame, f">u{bits // 8}").astype(f"<u{bits // 8}").tobytes()
         return frame
 
     def pixels(self, index: int, *, raw: bool = False) -> NDArray[Any]:

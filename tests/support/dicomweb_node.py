@@ -193,6 +193,7 @@ class Node:
         self.metrics = FakeMetrics()
         self.blobs: dict[str, bytes] = {}
         self.reads: Counter[str] = Counter()
+        self.failure: NodeError | None = None
         router = create_router(
             receiver=self.receiver,
             catalog=self.catalog,
@@ -211,6 +212,8 @@ class Node:
 
     def read_blob(self, ref: str) -> bytes:
         self.reads[ref] += 1
+        if self.failure is not None:
+            raise self.failure
         if ref not in self.blobs:
             raise NotFound("no such blob")
         return self.blobs[ref]
