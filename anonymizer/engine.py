@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anonymizer.actions import Pass
 from anonymizer.codec import Codec, Dataset, Element
-from anonymizer.dummies import code_item
 from anonymizer.eligibility import check_instance, check_transfer_syntax
 from anonymizer.errors import CannotVouch
 from anonymizer.evidence import Evidence
+from anonymizer.markers import MARKERS, markers
 from anonymizer.part10 import Part10, standard_dictionary, text_value
 from anonymizer.pixels import check_described, cut_surplus
 from anonymizer.plan import Plan
@@ -36,9 +36,6 @@ SERIES_INSTANCE_UID: Final = 0x0020000E
 PATIENT_NAME: Final = 0x00100010
 PATIENT_ID: Final = 0x00100020
 ISSUER_OF_PATIENT_ID: Final = 0x00100021
-
-#: Attributes that say how an object was de-identified.
-MARKERS: Final = (0x00120062, 0x00120063, 0x00120064, 0x00280303)
 
 #: Attributes of patient and study that objects made from an instance carry, too: where the original had
 #: none, that is part of the original identity.
@@ -116,7 +113,7 @@ class Engine:
         self._part10 = Part10(dictionary)
         self._verifier = Verifier(table, self._profile, self._part10)
         self._identity_tags = self._types.identity | CORE_IDENTITY | _RETIRED_IDENTITY | {MARKERS[3]}
-        self._markers = _markers(self._profile, table.edition)
+        self._markers = markers(self._profile, table.edition)
 
     def deidentify(self, part10: bytes) -> Deidentified:
         """De-identify one Part 10 file and verify the result.
@@ -187,14 +184,3 @@ def _required(dataset: Dataset, tag: int, keyword: str) -> str:
     if not value:
         raise CannotVouch("missing-identifier", "without it the object cannot be linked; repair it", keyword)
     return value
-
-
-def _markers(profile: Profile, edition: str) -> Dataset:
-    method = f"PS3.15 {edition} Basic Application Confidentiality Profile"
-    codes = [code_item(code.encode(), b"DCM", meaning.encode()) for code, meaning in profile.codes]
-    return {
-        0x00120062: Element("CS", b"YES"),
-        0x00120063: Element("LO", method.encode()),
-        0x00120064: Element("SQ", codes),
-        0x00280303: Element("CS", b"REMOVED"),
-    }

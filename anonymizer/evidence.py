@@ -65,7 +65,7 @@ IDENTIFIERS: Final = frozenset(
 _WORDS: Final = """
 abdomen acquired adult algorithm angio anon anonymized anonymous anterior automatic average
 axial axis baseline binary biopsy black blood blue body bone bottom brain breast brown canon
-cardiac chest child clinic code color complete composite concept container contains context
+cardiac chest child clinic code color comment complete composite concept container contains context
 continuous contrast coronal data date datetime day default derived diagnostic diffusion digital
 dimension doctor dose echo ellipse elscint enhanced entire esaote exam feet female field film
 flow foot fractional frame fuji fujifilm fusion gated general gradient gray green grey hand has

@@ -17,6 +17,8 @@ from anonymizer.part10 import text_value
 if TYPE_CHECKING:
     from anonymizer.codec import Codec, Dataset
 
+#: PixelData, FloatPixelData, DoubleFloatPixelData.
+PIXELS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
 ROWS, COLUMNS, SAMPLES, BITS_ALLOCATED = 0x00280010, 0x00280011, 0x00280002, 0x00280100
 FRAMES, PHOTOMETRIC = 0x00280008, 0x00280004
 
@@ -45,10 +47,8 @@ def check_described(dataset: Dataset, codec: Codec) -> None:
     ------
     CannotVouch
     """
-    element = dataset.get(PIXEL_DATA)
-    if element is None or isinstance(element.value, Encapsulated):
-        return
-    if pixel_bytes(dataset, codec) is None:
+    native = any(not isinstance(dataset[tag].value, Encapsulated) for tag in PIXELS & dataset.keys())
+    if native and pixel_bytes(dataset, codec) is None:
         raise CannotVouch(
             "pixels-not-described",
             "rows, columns, samples or bits are missing; repair the object",
@@ -57,12 +57,14 @@ def check_described(dataset: Dataset, codec: Codec) -> None:
 
 
 def cut_surplus(dataset: Dataset, codec: Codec) -> bool:
-    """Cut what follows the last pixel of native Pixel Data (in place); whether there was something."""
-    element = dataset.get(PIXEL_DATA)
-    if element is None or isinstance(element.value, list | Encapsulated):
-        return False
-    expected = pixel_bytes(dataset, codec)
-    if expected is None or len(element.value) <= expected + (expected & 1):
-        return False
-    dataset[PIXEL_DATA] = Element(element.vr, element.value[:expected])
-    return True
+    """Cut what follows the last pixel of native pixel data (in place); whether there was something."""
+    cut = False
+    for tag in PIXELS & dataset.keys():
+        vr, value = dataset[tag]
+        expected = pixel_bytes(dataset, codec)
+        if isinstance(value, list | Encapsulated) or expected is None:
+            continue
+        if len(value) > expected + (expected & 1):
+            dataset[tag] = Element(vr, value[:expected])
+            cut = True
+    return cut

@@ -13,13 +13,15 @@ import struct
 from typing import TYPE_CHECKING, Any, Final
 
 from anonymizer.codec import Codec, Dataset, Element, Encapsulated
-from anonymizer.engine import ISSUER_OF_PATIENT_ID, MARKERS, PATIENT_ID, STUDY_INSTANCE_UID
+from anonymizer.engine import ISSUER_OF_PATIENT_ID, PATIENT_ID, STUDY_INSTANCE_UID
 from anonymizer.errors import RestoreError, Unreadable
+from anonymizer.markers import MARKERS
 from anonymizer.part10 import Part10, standard_dictionary, text_value
+from anonymizer.pixels import PIXELS
 from anonymizer.table import load_table
 from anonymizer.text import CHARACTER_SET, ENCODED_VRS, decode, encodings, from_json
 from anonymizer.uids import ROOT, PatientMapper, is_registered
-from anonymizer.verify import SAMPLES, keyword
+from anonymizer.verify import keyword
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set
@@ -142,7 +144,7 @@ def _replace_uids(dataset: Dataset, uids: Mapping[str, str], own_uids: Set[str])
         elif element.vr == "UI" and isinstance(value, bytes):
             result[tag] = Element("UI", _original_uids(tag, value, uids, own_uids))
         else:
-            if element.vr == "UN" and tag not in SAMPLES and ROOT.encode() in bytes(_plain(element)):
+            if element.vr == "UN" and tag not in PIXELS and ROOT.encode() in bytes(_plain(element)):
                 raise RestoreError(f"a UID stands in an element of unknown meaning ({tag:08X})")
             result[tag] = element
     return result

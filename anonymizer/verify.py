@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from pydicom.datadict import keyword_for_tag
 
-from anonymizer.codec import PIXEL_DATA, Encapsulated
+from anonymizer.codec import Encapsulated
 from anonymizer.dummies import DUMMY_TEXTS
 from anonymizer.errors import CannotVouch
+from anonymizer.markers import markers
+from anonymizer.pixels import PIXELS
 from anonymizer.plan import REPEATING
 from anonymizer.text import decode, encodings
 from anonymizer.uids import is_registered
@@ -27,15 +29,14 @@ from anonymizer.uids import is_registered
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from anonymizer.codec import Dataset
+    from anonymizer.codec import Dataset, Element
     from anonymizer.evidence import Evidence
     from anonymizer.part10 import Part10
     from anonymizer.profile import Profile
     from anonymizer.table import Table
 
-#: Attributes that hold samples: pixels, spectroscopy and waveforms.
-SAMPLES: Final = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009, 0x56000020, 0x54001010})
-META_TAGS: Final = frozenset(0x00020000 | element for element in (0, 1, 2, 3, 0x10, 0x12, 0x13))
+#: VRs of pixels; anything else under their tag is searched.
+SAMPLE_VRS: Final = frozenset({"OB", "OB or OW", "OD", "OF", "OL", "OV", "OW"})
 PATIENT: Final = frozenset({0x00100010, 0x00100020})
 _TEXT_VRS: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 _DATE_VRS: Final = frozenset({"DA", "DT"})
@@ -55,6 +56,7 @@ class Verifier:
 
     def __init__(self, table: Table, profile: Profile, part10: Part10) -> None:
         self._part10 = part10
+        self._own = markers(profile, table.edition)
         self._listed = {
             tag: rule.basic
             for tag, rule in table.by_tag.items()
@@ -81,8 +83,29 @@ class Verifier:
             raise CannotVouch("preamble", _REVIEW)
         file = self._part10.read(data)
         scan = _Scan(self._listed, self._instance_uids, uids, patient.encode())
-        scan.walk(file.dataset, ("iso8859",))
+        dataset = {tag: el for tag, el in file.dataset.items() if not _says(el, self._own.get(tag))}
+        scan.walk(dataset, ("iso8859",))
         scan.look_for(evidence, set(uids.values()) - uids.keys())
+
+
+def _says(element: Element, own: Element | None) -> bool:
+    """Whether an element is the anonymizer's own statement, padding aside."""
+    if own is None:
+        return False
+    if isinstance(own.value, list):
+        return (
+            isinstance(element.value, list)
+            and len(element.value) == len(own.value)
+            and all(
+                item.keys() == mine.keys() and all(_says(item[tag], mine[tag]) for tag in mine)
+                for item, mine in zip(element.value, own.value, strict=True)
+            )
+        )
+    return (
+        isinstance(own.value, bytes)
+        and isinstance(element.value, bytes)
+        and element.value.rstrip(b" ") == own.value
+    )
 
 
 class _Scan:
@@ -117,7 +140,7 @@ class _Scan:
                     raise CannotVouch("attribute-not-emptied", _REVIEW, keyword(tag))
                 for item in value:
                     self.walk(item, codecs)
-            elif not isinstance(value, Encapsulated) and tag not in SAMPLES:
+            elif not isinstance(value, Encapsulated) and not (tag in PIXELS and vr in SAMPLE_VRS):
                 self._leaf(tag, vr, bytes(value), action, codecs)
 
     def _leaf(self, tag: int, vr: str, value: bytes, action: str | None, codecs: tuple[str, ...]) -> None:
