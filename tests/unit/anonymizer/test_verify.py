@@ -94,6 +94,17 @@ def test_words_that_only_resemble_identity_pass(output, harmless):
     check(output)
 
 
+def test_a_patient_called_like_our_own_statement_passes(engine, make_mr, to_bytes):
+    out = engine.deidentify(to_bytes(make_mr(PatientName="Basic^Profile", PatientID="Retain Patient")))
+    engine.deidentify(out.data)
+
+
+def test_a_statement_that_is_not_ours_is_searched(output):
+    output[0][0x00120063] = Element("LO", b"by Dr. Ottokar")
+    with pytest.raises(CannotVouch, match="identity-left"):
+        check(output)
+
+
 def test_the_makers_name_is_no_institution(output, engine, make_mr, to_bytes):
     engine.deidentify(to_bytes(make_mr(InstitutionName="Test Works", Manufacturer="Test Works Inc.")))
 
