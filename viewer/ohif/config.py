@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 from viewer.node_info import RESEARCH_USE
 
@@ -58,27 +59,6 @@ _SETTINGS: dict[str, object] = {
     ],
 }
 
-#: Functions cannot stand in JSON: the logo that carries the notice, and a quiet error handler.
-_FUNCTIONS = """\
-window.config.whiteLabeling = {
-  createLogoComponentFn: function (React) {
-    return React.createElement(
-      'a',
-      { href: '/', title: 'Back to the studies of this node',
-        style: { display: 'flex', flexDirection: 'column', lineHeight: 1.15, padding: '0 8px',
-                 color: '#fff', textDecoration: 'none', whiteSpace: 'nowrap' } },
-      React.createElement('span', { style: { fontSize: '14px', fontWeight: 600 } }, %(site)s),
-      React.createElement('span', { id: 'research-use', style: { fontSize: '12px', fontWeight: 700,
-        color: '#ffd166' } }, %(notice)s)
-    );
-  },
-};
-window.config.httpErrorHandler = function (error) {
-  console.warn('DICOMweb answered ' + (error && error.status));
-};
-document.title = %(title)s;
-"""
-
 
 def app_config(site: str) -> str:
     """The script that sets `window.config`.
@@ -88,13 +68,16 @@ def app_config(site: str) -> str:
     site
         Name of the node, shown in OHIF's header beside the research-use notice.
     """
-    texts = {
-        "site": _script_string(site),
-        "notice": _script_string(RESEARCH_USE),
-        "title": _script_string(f"{site}: OHIF viewer. {RESEARCH_USE}"),
+    node = {
+        "site": site,
+        "notice": RESEARCH_USE,
+        "title": f"{site}: OHIF viewer. {RESEARCH_USE}",
     }
-    return f"window.config = {json.dumps(_SETTINGS, indent=1)};\n{_FUNCTIONS % texts}"
+    page = files("viewer.ohif").joinpath("page.js").read_text(encoding="utf-8")
+    # A scope of its own: nothing but window.config becomes global.
+    return f"window.config = {_literal(_SETTINGS)};\n(function (node) {{\n{page}}})({_literal(node)});\n"
 
 
-def _script_string(text: str) -> str:
-    return json.dumps(text).replace("<", "\\u003c")
+def _literal(value: object) -> str:
+    # No "<": the text may come to stand inside an HTML script element.
+    return json.dumps(value, indent=1).replace("<", "\\u003c")
