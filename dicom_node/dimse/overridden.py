@@ -1,4 +1,7 @@
-"""The private parts of pynetdicom that `reactor` replaces or calls, so that a change in them is noticed."""
+"""The private parts of pynetdicom that the node replaces or calls, so that a change is noticed.
+
+`reactor` (serving), `encoded_store` and `sending_entity` (sending) rely on them.
+"""
 
 # ruff: noqa: SLF001 - naming the private parts is the point
 
@@ -8,6 +11,7 @@ import hashlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
+from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dul import DULServiceProvider
@@ -39,8 +43,12 @@ OVERRIDDEN: tuple[Callable[..., Any], ...] = (
     Association._run_reactor,
     Association._abort_blocking,
     Association._serve_request,
+    Association.send_c_store,
+    ApplicationEntity._create_socket,
     AssociationSocket.__init__,
     AssociationSocket.close,
+    AssociationSocket._create_socket,
+    AssociationSocket._shutdown_socket,
     RequestHandler.handle,
     RequestHandler._create_association,
     AssociationServer.__init__,

@@ -6,8 +6,8 @@ way in and out. Here the thread that owns the socket waits in `poll` for the soc
 pipe, receives P-DATA straight into the instance's memory, and serves C-STORE itself. Negotiation, C-ECHO,
 release, abort and every odd PDU still go through pynetdicom's state machine.
 
-This is the only module that leans on pynetdicom's private parts; `overridden` names them, and a test fails
-when the library changes one.
+What is private to pynetdicom and used here is named in `overridden`; a test fails when the library changes
+it.
 """
 
 # ruff: noqa: SLF001 - the private parts of the classes that are extended here

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from pynetdicom import AE, evt
 
 from dicom_node.dimse.contexts import Proposal, propose, verification_context
 from dicom_node.dimse.encoded_store import choose_context, encoded_data_set, send_encoded
 from dicom_node.dimse.library import keep_library_quiet
+from dicom_node.dimse.sending_entity import SendingEntity
 from dicom_node.dimse.statuses import SUCCESS, describe, is_stored
 from dicom_node.domain.delivery import SendReport
 from dicom_node.domain.errors import DeliveryFailed, NodeError
@@ -249,7 +248,7 @@ def _send_one(address: Address, assoc: Any, outgoing: _Outgoing, number: int) ->
 def _associated(address: Address, contexts: list[Any]) -> Iterator[Any]:
     """An established association, released at the end; None where the peer takes none of the contexts."""
     keep_library_quiet()
-    ae = AE(ae_title=address.calling_ae_title)
+    ae = SendingEntity(ae_title=address.calling_ae_title)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = address.timeout_s
     try:
         assoc = ae.associate(
@@ -258,7 +257,6 @@ def _associated(address: Address, contexts: list[Any]) -> Iterator[Any]:
             contexts=contexts,
             ae_title=address.ae_title,
             max_pdu=_MAX_PDU,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _send_at_once)],
         )
     except OSError as exc:
         raise DeliveryFailed(f"{_name(address)} cannot be reached; check host and network") from exc
@@ -282,11 +280,6 @@ def _refusal(address: Address, assoc: Any) -> str:
         why = str(getattr(assoc.acceptor.primitive, "reason_str", "no reason given")).lower()
         return f"{_name(address)} rejects the association ({why}); check AE titles on both sides"
     return f"{_name(address)} does not answer; check that the peer runs and listens there"
-
-
-def _send_at_once(event: Any) -> None:
-    # Without this a request waits for the acknowledgement of the packet before, up to 40 ms.
-    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _name(address: Address) -> str:
