@@ -1,0 +1,1 @@
+"""What may reject a run before and after the model."""

@@ -1,0 +1,1 @@
+"""Model packages that come with the node, a folder each."""

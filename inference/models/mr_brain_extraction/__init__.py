@@ -1,0 +1,1 @@
+"""Intracranial volume from T1-weighted MR of the adult head."""

@@ -1,0 +1,1 @@
+"""Which model works on which series, and why."""

@@ -1,0 +1,1 @@
+"""Model code in processes of its own."""
