@@ -1,0 +1,1 @@
+"""Tables of the index, one module a subject."""

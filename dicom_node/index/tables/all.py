@@ -1,0 +1,8 @@
+"""Every table, for schema comparison."""
+
+from __future__ import annotations
+
+from dicom_node.index.tables import catalog, outcomes, studies, vault
+from dicom_node.index.tables.base import metadata
+
+__all__ = ["catalog", "metadata", "outcomes", "studies", "vault"]
