@@ -47,4 +47,4 @@ def shipped_orthanc(tmp_path):
 
     yield start
     for orthanc in running:
-        orthanc.stop()
+        orthanc.discard()
