@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.uid import MRImageStorage
 
+from dicom_node.demo.__main__ import main
 from dicom_node.demo.series import InventedIdentity, build_t1_series, wrap_mr_series
 from dicom_node.demo.volume import Volume, cut, load_nifti, load_t1_head
 from dicom_node.domain.errors import ConfigurationError
@@ -102,3 +104,11 @@ def test_dciodvfy_finds_no_error(which, request, tmp_path, dciodvfy_errors):
     for ds in (series[0], series[len(series) // 2]):
         ds.save_as(path, enforce_file_format=True)
         assert dciodvfy_errors(path) == []
+
+
+def test_command_writes_the_series_as_files(tmp_path, capsys):
+    assert main([str(tmp_path / "head")]) == 0
+    files = sorted((tmp_path / "head").glob("*.dcm"))
+    assert len(files) == 256
+    assert dcmread(files[0]).PatientName == "Muster^Erika"
+    assert "256 files" in capsys.readouterr().out
