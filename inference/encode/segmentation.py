@@ -142,12 +142,17 @@ def _append_empty_frame(ds: Dataset, context: ResultContext) -> None:
     """Add an empty frame one step beyond the stack, for a mask that fills every slice."""
     frames = ds.PerFrameFunctionalGroupsSequence
     frame = deepcopy(frames[-1])
-    # It is derived from no source image, so it has no Derivation Image (PS3.3 §C.7.6.16.2.6).
-    del frame.DerivationImageSequence
+    # It is derived from no source image: Type 2, so empty (PS3.3 §C.7.6.16.2.6).
+    frame.DerivationImageSequence = []
     source = context.source
     step = source.slice_spacing or float(source.header.get("SliceThickness") or 1.0)
     normal = np.cross(source.row_direction, source.column_direction)
-    position = np.array(frame.PlanePositionSequence[0].ImagePositionPatient, dtype=float) + step * normal
+    first, last = (
+        np.array(item.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
+        for item in (frames[0], frame)
+    )
+    # highdicom orders frames down the normal for some orientations, up for others.
+    position = last + (step if normal @ (last - first) >= 0 else -step) * normal
     frame.PlanePositionSequence[0].ImagePositionPatient = [f"{value:.6f}"[:16] for value in position]
     content = frame.FrameContentSequence[0]
     content.DimensionIndexValues = [*content.DimensionIndexValues[:-1], content.DimensionIndexValues[-1] + 1]
