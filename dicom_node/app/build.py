@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
-from inference.registry import ModelRegistry
 from inference.routing.router import Route, Router
 from inference.runner.engine import ProcessEngine
 
-from anonymizer.engine import Engine
-from anonymizer.errors import OptionUnavailable
-from anonymizer.profile import Profile
 from anonymizer.restore import Restorer
 from anonymizer.uids import UidMapper
 from dicom_node.app.adapters import AnonymizerAdapter, SystemClock, UidAdapter
+from dicom_node.app.anonymizer import build_anonymizer
 from dicom_node.app.audit import open_audit
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
@@ -33,7 +30,7 @@ from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.pipeline.services import Services, Stores
 from dicom_node.pipeline.workflow import Pipeline
-from dicom_node.security.master import MasterKey, load_master_key
+from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import BlobRouter, EncryptedBlobs, PlainBlobs
 from dicom_node.storage.keys import KeyStore
 from dicom_node.storage.watermark import DiskWatermark
@@ -41,6 +38,7 @@ from dicomweb.app import create_router
 from dicomweb.attributes import DicomJsonReader
 from inference.encode.encoder import Encoder
 from inference.encode.gate import Gate
+from inference.registry import ModelRegistry
 from viewer.app import install
 from viewer.node_info import NodeInfo
 
@@ -64,22 +62,6 @@ class Built:
     watermark: DiskWatermark
     engine: ProcessEngine
     encoder: Encoder
-
-
-def build_anonymizer(settings: Settings, master: MasterKey | None = None) -> Engine:
-    """The anonymizer with the node's key and configured profile.
-
-    Raises
-    ------
-    ConfigurationError
-        If the profile asks for what this version cannot do.
-    """
-    master = master or load_master_key(settings.node.data_dir)
-    try:
-        profile = Profile.from_labels(settings.deidentification.options)
-    except OptionUnavailable as exc:
-        raise ConfigurationError(f"deidentification.options: {exc}") from exc
-    return Engine(master.derive("pseudonyms"), profile)
 
 
 def build_registry(settings: Settings) -> ModelRegistry:

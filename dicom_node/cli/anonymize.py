@@ -22,7 +22,7 @@ def anonymize(
     if profile != "basic":
         raise typer.BadParameter("the profile is `basic`", param_hint="--profile")
     from anonymizer.files import anonymize_folder
-    from dicom_node.app.build import build_anonymizer
+    from dicom_node.app.anonymizer import build_anonymizer
 
     engine = build_anonymizer(settings_from(config))
     report = anonymize_folder(source, target, engine)
