@@ -13,11 +13,21 @@ ORTHANC_FOLDER = Path(__file__).parents[2] / "orthanc"
 class ShippedOrthanc(RealOrthanc):
     """Orthanc with `orthanc/orthanc.json` as it is; its variables give ports and the node's address."""
 
-    def __init__(self, folder, *, forward, node_dimse_port, node_http_port, stable_age=1):
+    def __init__(
+        self,
+        folder,
+        *,
+        forward,
+        node_dimse_port,
+        node_http_port,
+        http_port=None,
+        dimse_port=None,
+        stable_age=1,
+    ):
         configuration = folder / "orthanc"
         shutil.copytree(ORTHANC_FOLDER, configuration)
         (folder / "data").mkdir()
-        self.http_port, self.dimse_port = take_port(), take_port()
+        self.http_port, self.dimse_port = http_port or take_port(), dimse_port or take_port()
         self.url = f"http://127.0.0.1:{self.http_port}"
         self.dicomweb_url = f"{self.url}/dicom-web"
         variables = {
@@ -38,13 +48,24 @@ class ShippedOrthanc(RealOrthanc):
 @pytest.fixture
 def shipped_orthanc(tmp_path):
     """A function that starts Orthanc with the shipped configuration."""
+    yield from _starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_shipped_orthanc(tmp_path_factory):
+    """The same, for tests that share one Orthanc."""
+    yield from _starter(tmp_path_factory.mktemp("shipped"))
+
+
+def _starter(folder):
     require_orthanc()
     running = []
 
     def start(**options):
-        running.append(ShippedOrthanc(tmp_path / f"shipped-{len(running)}", **options))
+        running.append(ShippedOrthanc(folder / f"shipped-{len(running)}", **options))
         return running[-1]
 
+    start.folder = ORTHANC_FOLDER
     yield start
     for orthanc in running:
         orthanc.discard()

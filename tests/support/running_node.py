@@ -108,18 +108,28 @@ def _merged(base, changes):
 @pytest.fixture
 def start_node(tmp_path):
     """A function that starts a node with sections of its own: `start_node(completion={"quiet_s": 2})`."""
-    running = []
+    yield from _starter(tmp_path)
 
-    def start(**sections):
-        running.append(RunningNode(tmp_path / f"node-{len(running)}", sections))
-        return running[-1]
 
-    yield start
-    for node in running:
-        node.close()
+@pytest.fixture(scope="module")
+def module_node(tmp_path_factory):
+    """The same, for tests that share nodes."""
+    yield from _starter(tmp_path_factory.mktemp("nodes"))
 
 
 @pytest.fixture
 def node(start_node):
     """A running node with nothing in it, one second of quiet time and no destination."""
     return start_node()
+
+
+def _starter(folder):
+    running = []
+
+    def start(**sections):
+        running.append(RunningNode(folder / f"node-{len(running)}", sections))
+        return running[-1]
+
+    yield start
+    for node in running:
+        node.close()
