@@ -16,7 +16,7 @@ import httpx
 
 from dicom_node.domain.delivery import Destination, SendReport
 from dicom_node.domain.errors import DeliveryFailed, InvalidInstance
-from dicomweb.media_types import DICOM, DICOM_JSON, MULTIPART_RELATED
+from dicomweb.media_types import DICOM, DICOM_JSON, DICOM_XML, MULTIPART_RELATED
 from dicomweb.multipart import Payload, new_boundary, write_multipart
 from dicomweb.part10 import read_identity
 
@@ -95,8 +95,8 @@ class StowSender:
         except (httpx.InvalidURL, ValueError) as exc:
             raise DeliveryFailed(f"destination {name}: its url is malformed") from exc
         model = _parse(response)
-        if response.status_code == HTTPStatus.OK and not model:
-            return {}
+        if response.status_code == HTTPStatus.OK and (model == {} or _is_xml(response)):
+            return {}  # 200 says that all were stored
         if model is None or response.status_code not in {
             HTTPStatus.OK,
             HTTPStatus.ACCEPTED,
@@ -189,6 +189,12 @@ def _parse(response: httpx.Response) -> dict[str, Any] | None:
     if isinstance(model, list):
         model = model[0] if model else {}
     return model if isinstance(model, dict) else None
+
+
+def _is_xml(response: httpx.Response) -> bool:
+    """Whether a service answered with DICOM in XML although JSON was asked for."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith(DICOM_XML)
 
 
 def _failures(model: dict[str, Any], batch: Mapping[str, bytes]) -> dict[str, str]:

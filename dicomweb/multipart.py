@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CRLF = b"\r\n"
 _MAX_PART_HEADERS = 16 * 1024
 _MAX_PADDING = 256
+#: RFC 2046 allows 70 characters; Orthanc's DICOMweb plugin sends 73.
+_MAX_BOUNDARY = 200
 #: Bytes of a part that stay in memory; a larger part goes to an unnamed temporary file.
 SPOOL_BYTES = 32 * 1024 * 1024
 
@@ -67,12 +69,14 @@ class MultipartParser:
     Raises
     ------
     MultipartError
-        If the boundary breaks RFC 2046 (1 to 70 ASCII characters).
+        If the boundary is empty, overlong or not ASCII.
     """
 
     def __init__(self, boundary: str, open_part: Callable[[], BinaryIO] = open_spool) -> None:
-        if not 1 <= len(boundary) <= 70 or not boundary.isascii() or not boundary.isprintable():
-            raise MultipartError("the boundary parameter must have 1 to 70 printable ASCII characters")
+        if not 1 <= len(boundary) <= _MAX_BOUNDARY or not boundary.isascii() or not boundary.isprintable():
+            raise MultipartError(
+                f"the boundary parameter must have 1 to {_MAX_BOUNDARY} printable ASCII characters"
+            )
         self._delimiter = CRLF + b"--" + boundary.encode("ascii")
         self._open_part = open_part
         # The first boundary may stand at the very start: as if a line end came before it.

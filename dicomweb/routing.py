@@ -105,7 +105,7 @@ def service_root(request: Request) -> str:
         400 if the Host header is malformed.
     """
     try:
-        origin = f"{request.url.scheme}://{request.url.netloc}"
+        origin = f"{request.url.scheme}://{_authority(request)}"
     except ValueError as exc:
         raise bad_request("the Host header is malformed") from exc
     path: str = request.scope["path"]
@@ -114,3 +114,20 @@ def service_root(request: Request) -> str:
         return origin
     template = resource[0].replace(":path}", "}")
     return origin + path.removesuffix(template.format_map(request.path_params))
+
+
+def _authority(request: Request) -> str:
+    """Host and port of the request.
+
+    Some clients (dicomweb-client) leave the port out of the Host header. Where the header names the
+    very address that the connection came to, the port is known, and links need it.
+    """
+    url = request.url
+    server = request.scope.get("server")
+    if url.port is not None or server is None or not server[1]:
+        return url.netloc
+    address, port = server
+    host = (url.hostname or "").strip("[]")
+    direct = host == address or (host == "localhost" and address in {"127.0.0.1", "::1"})
+    standard = {"http": 80, "https": 443}.get(url.scheme)
+    return f"{url.netloc}:{port}" if direct and port != standard else url.netloc

@@ -7,12 +7,17 @@ import fnmatch
 import hashlib
 import io
 import re
+import socket
+import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import pydicom
+import uvicorn
 from fastapi import FastAPI
 from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
@@ -253,8 +258,7 @@ def sample_bytes(name: str) -> bytes:
     """A file of pydicom's, with UIDs that are valid."""
     path = get_testdata_file(name)
     assert path is not None, name
-    with open(path, "rb") as stream:
-        return stream.read()
+    return Path(path).read_bytes()
 
 
 def slice_dataset(
@@ -270,6 +274,7 @@ def slice_dataset(
     ds = pydicom.Dataset()
     ds.file_meta = pydicom.dataset.FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.preamble = bytes(128)
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
     ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"{series}.{number}"
@@ -343,3 +348,28 @@ class Client:
 
     def post(self, url: str, **options: Any) -> httpx.Response:
         return self.request("POST", url, **options)
+
+
+class Served:
+    """An application behind a real uvicorn on a free loopback port; use as a context manager."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/dicom-web"
+        config = uvicorn.Config(app, lifespan="off", log_level="error", ws="none")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        deadline = time.monotonic() + 20
+        while not self._server.started:
+            assert time.monotonic() < deadline, "uvicorn did not start"
+            time.sleep(0.01)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+        self._socket.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pydicom
 import pytest
@@ -254,7 +254,7 @@ def test_xml_results_are_one_part_a_match(client: Any, filled: Any, support: Any
     parts = support.parts_of(response)
     assert len(parts) == 2
     assert b"<FamilyName>Pseudo</FamilyName>" in parts[0][1]
-    assert ElementTree.fromstring(parts[0][1]).tag.endswith("NativeDicomModel")
+    assert ET.fromstring(parts[0][1]).tag.endswith("NativeDicomModel")
 
 
 def test_urls_follow_host_and_mount_path(support: Any) -> None:

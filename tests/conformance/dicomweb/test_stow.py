@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -69,7 +69,7 @@ def test_boundary_may_be_quoted(client: Any, support: Any, one: bytes, boundary:
 def test_response_is_xml_when_asked(client: Any, support: Any, one: bytes) -> None:
     response = post(client, support, one, Accept="application/dicom+xml")
     assert response.headers["content-type"] == "application/dicom+xml"
-    root = ElementTree.fromstring(response.content)
+    root = ET.fromstring(response.content)
     assert root.tag == f"{XML}NativeDicomModel"
     values = [e.text for e in root.iter(f"{XML}Value")]
     assert "2.25.20.1" in values
@@ -219,7 +219,8 @@ def test_watermark_reached_on_the_way_fails_instances_with_a700(
 
 def test_part_of_another_type_fails_alone(client: Any, support: Any, one: bytes) -> None:
     body = (
-        b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: application/dicom;transfer-syntax=1.2.840.10008.1.2.1\r\n\r\n"
+        b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
+        b"--b\r\nContent-Type: application/dicom;transfer-syntax=1.2.840.10008.1.2.1\r\n\r\n"
         + one
         + b"\r\n--b--\r\n"
     )

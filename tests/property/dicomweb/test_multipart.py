@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import re
 
 from hypothesis import given
@@ -23,7 +24,7 @@ def read(body: bytes, cuts: list[int]) -> list[tuple[dict[str, str], bytes]]:
     parts: list[tuple[dict[str, str], bytes]] = []
     edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     try:
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in itertools.pairwise(edges):
             for part in parser.feed(body[start:end]):
                 with part.stream as stream:
                     parts.append((part.headers, stream.read()))

@@ -50,7 +50,7 @@ def test_broken_body_is_refused(body: bytes) -> None:
         parse(body)
 
 
-@pytest.mark.parametrize("boundary", ["", "x" * 71, "ümlaut", "a\nb"])
-def test_boundary_that_breaks_rfc_2046_is_refused(boundary: str) -> None:
+@pytest.mark.parametrize("boundary", ["", "x" * 201, "ümlaut", "a\nb"])
+def test_malformed_boundary_is_refused(boundary: str) -> None:
     with pytest.raises(MultipartError):
         MultipartParser(boundary)
