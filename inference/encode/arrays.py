@@ -58,7 +58,7 @@ def load_arrays(prediction: Prediction, shape: tuple[int, ...]) -> PredictionArr
         )
     if mask.dtype != np.uint8 or probability.dtype.kind != "f":
         raise EncodingFailed("mask must be uint8 and probability a floating-point array")
-    drawn = {int(number) for number in np.flatnonzero(np.bincount(mask.ravel(), minlength=256)[1:]) + 1}
+    drawn = {number for number in range(1, int(mask.max()) + 1) if (mask == number).any()}
     described = [segment.number for segment in prediction.segments]
     if described != list(range(1, len(described) + 1)):
         raise EncodingFailed("segments must be numbered 1, 2, 3 ... in their order (PS3.3 C.8.20.4)")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from dicom_node.domain.finding import Code, ModelIdentity, Prediction
+    from dicom_node.domain.finding import ModelIdentity, Prediction
     from inference.encode.source import SourceSeries
 
 #: General Equipment of what the node makes; the model stands in Contributing Equipment.
@@ -147,11 +147,6 @@ class ResultContext:
         item.ContributionDateTime = self.made_at.strftime("%Y%m%d%H%M%S")
         item.ContributionDescription = self.model.title[:1024]
         return item
-
-
-def code_item(code: Code) -> Dataset:
-    """A code as the item of a code sequence (PS3.3 §8.8)."""
-    return _item(code.value, code.scheme, code.meaning)
 
 
 def _item(value: str, scheme: str, meaning: str) -> Dataset:

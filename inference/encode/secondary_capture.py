@@ -9,17 +9,25 @@ from highdicom.base import SOPClass
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from dicom_node.domain.finding import Code
 from dicom_node.domain.result import EncodedResult, ResultKind
-from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role, code_item
+from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
 from inference.encode.heatmap import Caption, enlargement, render_heatmaps
-from inference.encode.part10 import StaticPart10
+from inference.encode.part10 import StaticPart10, sequence_element, short_element
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from inference.encode.arrays import PredictionArrays
     from inference.encode.context import ResultContext
+
+#: Why a picture refers to its source slice (PS3.16 CID 7202).
+_PURPOSE = b"".join(
+    (
+        short_element("CodeValue", "SH", "121322"),
+        short_element("CodingSchemeDesignator", "SH", "DCM"),
+        short_element("CodeMeaning", "LO", "Source image for image processing operation"),
+    )
+)
 
 
 def make_heatmaps(context: ResultContext, probability: NDArray[np.float16]) -> list[EncodedResult]:
@@ -46,13 +54,9 @@ def make_heatmaps(context: ResultContext, probability: NDArray[np.float16]) -> l
     series_uid = context.series_uid(Role.HEATMAP)
     results = []
     for index, frame in enumerate(frames):
-        ds = _instance(context, index, factor)
-        data = writer.write(ds, frame.tobytes())
-        results.append(
-            EncodedResult(
-                ResultKind.SC, str(SecondaryCaptureImageStorage), series_uid, str(ds.SOPInstanceUID), data
-            )
-        )
+        uid = context.instance_uid(Role.HEATMAP, index + 1)
+        data = writer.write(uid, _varying(context, index, factor), frame.data)
+        results.append(EncodedResult(ResultKind.SC, str(SecondaryCaptureImageStorage), series_uid, uid, data))
     return results
 
 
@@ -121,31 +125,26 @@ def _template(context: ResultContext, shape: tuple[int, int], factor: int) -> Da
     return ds
 
 
-def _instance(context: ResultContext, index: int, factor: int) -> Dataset:
-    """What makes one instance differ from the others."""
+def _varying(context: ResultContext, index: int, factor: int) -> dict[str, bytes]:
+    """The encoded elements in which one instance differs from the others."""
     source = context.source
-    ds = Dataset()
-    ds.SOPInstanceUID = context.instance_uid(Role.HEATMAP, index + 1)
-    ds.InstanceNumber = index + 1
     # The centre of the first pixel moves where one source pixel becomes several.
     shift = (1 / factor - 1) / 2
     position = source.positions[index] + shift * (
         source.spacing[1] * source.row_direction + source.spacing[0] * source.column_direction
     )
-    ds.ImagePositionPatient = (
-        source.slices[index].ImagePositionPatient
-        if factor == 1
-        else [_decimal(float(value)) for value in position]
+    origin = map(str, source.slices[index].ImagePositionPatient) if factor == 1 else map(_decimal, position)
+    reference = (
+        short_element("ReferencedSOPClassUID", "UI", source.slices[index].SOPClassUID),
+        short_element("ReferencedSOPInstanceUID", "UI", source.slices[index].SOPInstanceUID),
+        short_element("SpatialLocationsPreserved", "CS", "YES"),
+        sequence_element("PurposeOfReferenceCodeSequence", _PURPOSE),
     )
-    reference = Dataset()
-    reference.ReferencedSOPClassUID = source.slices[index].SOPClassUID
-    reference.ReferencedSOPInstanceUID = source.slices[index].SOPInstanceUID
-    reference.SpatialLocationsPreserved = "YES"
-    reference.PurposeOfReferenceCodeSequence = [
-        code_item(Code("121322", "DCM", "Source image for image processing operation"))
-    ]
-    ds.SourceImageSequence = [reference]
-    return ds
+    return {
+        "InstanceNumber": short_element("InstanceNumber", "IS", str(index + 1)),
+        "ImagePositionPatient": short_element("ImagePositionPatient", "DS", *origin),
+        "SourceImageSequence": sequence_element("SourceImageSequence", b"".join(reference)),
+    }
 
 
 def _decimal(value: float) -> str:
