@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CRLF = b"\r\n"
 _MAX_PART_HEADERS = 16 * 1024
 _MAX_PADDING = 256
+_ONE_PIECE = 1024 * 1024
 #: RFC 2046 allows 70 characters; Orthanc's DICOMweb plugin sends 73.
 _MAX_BOUNDARY = 200
 #: Bytes of a part that stay in memory; a larger part goes to an unnamed temporary file.
@@ -228,13 +229,17 @@ class Payload:
 
 
 def write_multipart(payloads: Iterable[Payload], boundary: str) -> Iterator[bytes]:
-    """The body of a multipart response, a few chunks a part."""
+    """The body of a multipart response; small parts go in one piece, since each piece costs a packet."""
     for payload in payloads:
         headers = [f"--{boundary}", f"Content-Type: {payload.content_type}"]
         headers.append(f"Content-Length: {len(payload.content)}")
         if payload.location is not None:
             headers.append(f"Content-Location: {payload.location}")
-        yield "\r\n".join([*headers, "", ""]).encode("ascii", "replace")
-        yield payload.content
-        yield CRLF
+        head = "\r\n".join([*headers, "", ""]).encode("ascii", "replace")
+        if len(payload.content) <= _ONE_PIECE:
+            yield b"".join((head, payload.content, CRLF))
+        else:
+            yield head
+            yield payload.content
+            yield CRLF
     yield f"--{boundary}--\r\n".encode("ascii")

@@ -7,6 +7,8 @@ PS3.18 §10.5.1 (request), §10.5.3 (response, status codes).
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -32,13 +34,15 @@ from dicomweb.multipart import MultipartError, MultipartParser, Part, open_spool
 from dicomweb.native_model import to_xml
 from dicomweb.routing import accept_of, path_uid, route_class, service_root
 from dicomweb.stow.encoding import encode_report
-from dicomweb.stow.service import StoreReport, StoreService
+from dicomweb.stow.service import Failure, Stored, StoreReport, StoreService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from dicom_node.ports import Metrics
 
+#: Instances of one request that are stored at the same time: their waits for the disk overlap.
+CONCURRENT_STORES = 4
 _OFFERS = (Offer(DICOM_JSON), Offer(DICOM_XML), Offer(JSON))
 
 
@@ -142,14 +146,20 @@ async def _store_parts(
     study: str | None,
     report: StoreReport,
 ) -> None:
+    """Store parts as they end, a few at once while the body goes on; the report keeps their order."""
     parser = MultipartParser(content_type.params["boundary"])
+    running: deque[asyncio.Task[Stored | Failure]] = deque()
     try:
         async for chunk in body:
             for part in parser.feed(chunk):
-                await run_in_threadpool(service.store, part, study, report)
+                running.append(asyncio.create_task(run_in_threadpool(service.store, part, study)))
+                if len(running) >= CONCURRENT_STORES:
+                    report.add(await running.popleft())
         parser.finish()
     finally:
         parser.close()
+        while running:
+            report.add(await running.popleft())
 
 
 async def _store_single(
@@ -162,6 +172,6 @@ async def _store_single(
         if not spool.tell():
             raise bad_request("the body is empty")
         spool.seek(0)
-        await run_in_threadpool(service.store, Part({}, spool), study, report)
+        report.add(await run_in_threadpool(service.store, Part({}, spool), study))
     finally:
         spool.close()

@@ -58,6 +58,13 @@ class StoreReport:
     stored: list[Stored] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
 
+    def add(self, outcome: Stored | Failure) -> None:
+        """Add what became of the next instance."""
+        if isinstance(outcome, Stored):
+            self.stored.append(outcome)
+        else:
+            self.failed.append(outcome)
+
     @property
     def status(self) -> HTTPStatus:
         """200 all stored, 202 some failed or with a warning, 409 none; 503 where only room was missing."""
@@ -87,8 +94,8 @@ class StoreService:
         """
         self._receiver.check_capacity()
 
-    def store(self, part: Part, study: str | None, report: StoreReport) -> None:
-        """Store one part, add the outcome to the report, and close the part's stream; never raises.
+    def store(self, part: Part, study: str | None) -> Stored | Failure:
+        """Store one part, say what became of it, and close its stream; never raises.
 
         Parameters
         ----------
@@ -96,31 +103,29 @@ class StoreService:
             The Study Instance UID of the URL; an instance of another study, as sent, fails.
         """
         try:
-            self._store(part, study, report)
+            return self._store(part, study)
         except NodeError as exc:
             reason = map_error(exc).failure_reason
-            report.failed.append(Failure(reason, _identity(part)))
             structlog.get_logger().warning("stow_instance_failed", code=exc.code, status=f"{reason:04X}")
+            return Failure(reason, _identity(part))
         except Exception as exc:  # noqa: BLE001 (protocol edge: one broken part must not fail the others)
-            report.failed.append(Failure(PROCESSING_FAILURE, _identity(part)))
             internal = InternalError.of(exc)
             structlog.get_logger().error("stow_instance_error", code=internal.code, reason=str(internal))
+            return Failure(PROCESSING_FAILURE, _identity(part))
         finally:
             part.stream.close()
 
-    def _store(self, part: Part, study: str | None, report: StoreReport) -> None:
+    def _store(self, part: Part, study: str | None) -> Stored | Failure:
         if not _is_dicom(part):
-            report.failed.append(Failure(CANNOT_UNDERSTAND, None))
-            return
+            return Failure(CANNOT_UNDERSTAND, None)
         if study is not None:
             identity = read_identity(part.stream)
             if identity.study_instance_uid != study:
-                report.failed.append(Failure(STUDY_INSTANCE_UID_DISAGREES, identity))
-                return
+                return Failure(STUDY_INSTANCE_UID_DISAGREES, identity)
         part.stream.seek(0)
         receipt = self._receiver.receive(IncomingInstance(part.stream, SOURCE))
         conflict = receipt.outcome is StoreOutcome.CONFLICT
-        report.stored.append(Stored(receipt, ELEMENTS_DISCARDED if conflict else None))
+        return Stored(receipt, ELEMENTS_DISCARDED if conflict else None)
 
 
 def _is_dicom(part: Part) -> bool:

@@ -11,7 +11,7 @@ import hashlib
 import re
 from http import HTTPStatus
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import pydicom
@@ -84,23 +84,19 @@ def encode_instance(part10: bytes, stored: str, wanted: str) -> tuple[bytes, str
 
 
 def multipart_response(payloads: Iterable[Payload], media_type: str, headers: Mapping[str, str]) -> Response:
-    """A `multipart/related` response that is written while it is sent.
+    """A `multipart/related` response that is written while it is sent; at once where it is a list.
 
     The first part is made before the status goes out, so what is wrong with it still becomes an error
     response.
     """
     boundary = new_boundary()
-    pending = iter(payloads)
-    first = list(_take_one(pending))
-    body = write_multipart(chain(first, pending), boundary)
     content_type = f'{MULTIPART_RELATED}; type="{media_type}"; boundary={boundary}'
-    return StreamingResponse(body, headers={**headers, "Content-Type": content_type})
-
-
-def _take_one(pending: Iterable[Payload]) -> Iterable[Payload]:
-    for payload in pending:
-        yield payload
-        return
+    headers = {**headers, "Content-Type": content_type}
+    if isinstance(payloads, list):
+        return Response(b"".join(write_multipart(payloads, boundary)), headers=headers)
+    pending = iter(payloads)
+    first = list(islice(pending, 1))
+    return StreamingResponse(write_multipart(chain(first, pending), boundary), headers=headers)
 
 
 def absolute(attributes: dict[str, Any], instance_url: str) -> dict[str, Any]:

@@ -355,6 +355,7 @@ class Served:
 
     def __init__(self, app: FastAPI) -> None:
         self._socket = socket.socket()
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/dicom-web"
         config = uvicorn.Config(app, lifespan="off", log_level="error", ws="none")
