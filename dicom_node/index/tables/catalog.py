@@ -61,5 +61,5 @@ catalog_series = Table(
     Column("instance_count", Integer, nullable=False),
     Column("attributes", Text, nullable=False),
     Index(None, "series_instance_uid"),
-    Index(None, "modality"),
+    Index(None, "modality", "study_instance_uid"),
 )

@@ -52,7 +52,12 @@ def upgrade() -> None:
         sa.Column("attributes", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("study_instance_uid", "series_instance_uid", name="pk_catalog_series"),
     )
-    op.create_index("ix_catalog_series_modality", "catalog_series", ["modality"], unique=False)
+    op.create_index(
+        "ix_catalog_series_modality_study_instance_uid",
+        "catalog_series",
+        ["modality", "study_instance_uid"],
+        unique=False,
+    )
     op.create_index(
         "ix_catalog_series_series_instance_uid", "catalog_series", ["series_instance_uid"], unique=False
     )
