@@ -118,7 +118,7 @@ def send_files(
     Parameters
     ----------
     progress
-        Called with the number of files that were finished since the last call.
+        Called with the count of files that are done, after each request.
 
     Returns
     -------
@@ -133,9 +133,8 @@ def send_files(
     sender = StowSender(Destination(name=_origin(url), original_identity=False), url=url, timeout_s=timeout_s)
     failures: dict[str, str] = {}
     batch: dict[str, tuple[Path, bytes]] = {}
-    pending, size = 0, 0
+    size = 0
     for done, path in enumerate(paths, 1):
-        pending += 1
         try:
             data = path.read_bytes()
             uid = read_identity(BytesIO(data)).sop_instance_uid
@@ -149,8 +148,8 @@ def send_files(
             report = sender.send([content for _, content in batch.values()])
             failures |= {batch[sop][0].name: reason for sop, reason in report.failures.items()}
             if progress is not None:
-                progress(pending)
-            batch, pending, size = {}, 0, 0
+                progress(done)
+            batch, size = {}, 0
     return failures
 
 

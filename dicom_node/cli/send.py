@@ -53,7 +53,7 @@ def send_to(paths: list[Path], to: str, calling: str, progress: Callable[[int], 
     if to.startswith(("http://", "https://")):
         from dicomweb.client import send_files as stow_files
 
-        return stow_files(paths, to, lambda done, _total: progress(done)).failures
+        return {str(path): reason for path, reason in stow_files(paths, to, progress).items()}
     match = PEER.fullmatch(to)
     if match is None:
         raise ConfigurationError(f"--to {to}: write AE@host:port (DICOMNODE@127.0.0.1:11112) or a URL")
