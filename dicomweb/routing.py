@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +36,11 @@ def route_class(service: str, metrics: Metrics) -> type[APIRoute]:
             handler = super().get_route_handler()
 
             async def answer(request: Request) -> Response:
-                started = time.perf_counter()
                 try:
                     response = await handler(request)
                 except Exception as exc:  # noqa: BLE001 (the protocol edge: everything becomes an answer)
                     response = problem_response(_problem(exc, service))
-                metrics.count("dicomweb_requests", service=service, status=str(response.status_code))
-                metrics.observe("dicomweb_seconds", time.perf_counter() - started, service=service)
+                metrics.count("requests", service=service, status=str(response.status_code))
                 return response
 
             return answer

@@ -190,12 +190,17 @@ class FakeMetrics:
 
 
 class Node:
-    """A DICOMweb service over memory; `app` is a FastAPI application with it under /dicom-web."""
+    """A DICOMweb service over memory; `app` is a FastAPI application with it under /dicom-web.
 
-    def __init__(self, max_upload_bytes: int = 64 * 1024 * 1024, *, mount: bool = False) -> None:
-        self.receiver = FakeReceiver()
-        self.catalog = FakeCatalog()
-        self.metrics = FakeMetrics()
+    `parts` replaces receiver, catalog or metrics by real ones.
+    """
+
+    def __init__(
+        self, max_upload_bytes: int = 64 * 1024 * 1024, *, mount: bool = False, **parts: Any
+    ) -> None:
+        self.receiver: Any = parts.get("receiver") or FakeReceiver()
+        self.catalog: Any = parts.get("catalog") or FakeCatalog()
+        self.metrics: Any = parts.get("metrics") or FakeMetrics()
         self.blobs: dict[str, bytes] = {}
         self.reads: Counter[str] = Counter()
         self.failure: NodeError | None = None

@@ -236,4 +236,4 @@ def test_malformed_study_uid_in_the_path_is_400(client: Any, support: Any, one: 
 
 def test_requests_are_counted(client: Any, support: Any, node: Any, one: bytes) -> None:
     post(client, support, one)
-    assert node.metrics.counts[("dicomweb_requests", "service=stow", "status=200")] == 1
+    assert node.metrics.counts[("requests", "service=stow", "status=200")] == 1
