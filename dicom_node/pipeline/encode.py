@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.result import ResultEntry
 from dicom_node.domain.run import RunStatus
 from dicom_node.domain.study import Slot
+from dicom_node.pipeline.deidentify import WRITERS
 from dicom_node.pipeline.predictions import load_prediction
 from dicom_node.pipeline.study_input import study_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dicom_node.domain.result import EncodedResult
     from dicom_node.pipeline.services import Services
 
 
@@ -26,16 +29,19 @@ def encode(
     if not done:
         return ()
     slot = Slot(study_id, version)
-    return tuple(
-        ResultEntry(
+
+    def write(result: EncodedResult) -> ResultEntry:
+        name = f"{result.sop_instance_uid}.dcm"
+        return ResultEntry(
             kind=result.kind,
             sop_class_uid=result.sop_class_uid,
             series_instance_uid=result.series_instance_uid,
             sop_instance_uid=result.sop_instance_uid,
             version=version,
-            ref=services.stores.results.write(
-                slot, f"{result.sop_instance_uid}.dcm", io.BytesIO(result.data)
-            ),
+            ref=services.stores.results.write(slot, name, io.BytesIO(result.data)),
         )
-        for result in services.encoder.encode(done, study_input(services, study_id, version))
-    )
+
+    results = services.encoder.encode(done, study_input(services, study_id, version))
+    # Writes wait for the disk: side by side their waits fall together.
+    with ThreadPoolExecutor(WRITERS, thread_name_prefix="encode") as pool:
+        return tuple(pool.map(write, results))
