@@ -1,0 +1,140 @@
+"""Facts of volumes and masks that gates decide on. Pure NumPy; the model process takes those of masks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from inference.preprocess.volume import Volume
+
+#: Masks are measured on a grid of about this spacing, mm: shape and brightness need no finer one.
+MEASURING_GRID_MM = 2.0
+#: How thick the rim of a mask is, and how deep its core lies, mm.
+RIM_MM, CORE_MM = 3.0, 12.0
+#: Slices and values that are looked at for the facts of a volume.
+_SLICES, _VALUES = 48, 1_000_000
+_AXIS_NAMES = ("left_right", "posterior_anterior", "inferior_superior")
+
+
+def measure_volume(volume: Volume) -> dict[str, float]:
+    """Facts of an image: is there one at all, and of what kind.
+
+    `neighbour_correlation` of neighbouring pixels in rows and columns (the smaller), `negative_fraction`,
+    `distinct_values`, `tilt_deg`, and the extents `coverage_mm`, `finest_spacing_mm`, `coarsest_spacing_mm`.
+    """
+    step = max(1, volume.voxels.shape[0] // _SLICES)
+    sample = volume.voxels[::step]
+    values = sample.ravel()[:: max(1, sample.size // _VALUES)]
+    return {
+        "neighbour_correlation": min(
+            _correlation(sample[:, :, :-1], sample[:, :, 1:]),
+            _correlation(sample[:, :-1], sample[:, 1:]),
+        ),
+        "negative_fraction": float((values < 0).mean()),
+        "distinct_values": float(np.unique(values).size),
+        "tilt_deg": volume.tilt_deg,
+        "coverage_mm": min(volume.extent_mm),
+        "finest_spacing_mm": min(volume.spacing_mm),
+        "coarsest_spacing_mm": max(volume.spacing_mm),
+    }
+
+
+def measure_mask(
+    voxels: NDArray[np.float32], mask: NDArray[np.uint8], affine: NDArray[np.float64]
+) -> dict[str, float]:
+    """Facts of all segments together: size, place, shape, and how bright it is inside.
+
+    Parameters
+    ----------
+    voxels, mask
+        (slices, rows, columns).
+    affine
+        Voxel index to LPS, mm.
+
+    Returns
+    -------
+    dict
+        `volume_ml`; and where the mask is not empty `border_contact`, `extent_..._mm` along the
+        patient's axes, `elongation`, `symmetry` along the left-right axis, and, where the mask is deep
+        enough, `rim_to_core`.
+    """
+    inside = mask > 0
+    voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
+    facts = {"volume_ml": int(inside.sum()) * voxel_mm3 / 1000}
+    if not inside.any():
+        return facts
+    facts["border_contact"] = _border_contact(inside)
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    steps = np.maximum(1, np.round(MEASURING_GRID_MM / spacing)).astype(int)
+    grid = tuple(slice(None, None, int(step)) for step in steps)
+    coarse = inside[grid]
+    if int(coarse.sum()) < 8:
+        return facts
+    directions = affine[:3, :3] * steps
+    facts |= _shape(coarse, directions)
+    facts |= _brightness(voxels[grid], coarse, spacing * steps)
+    return facts
+
+
+def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    if one.size == 0:
+        return 0.0
+    a = one.ravel().astype(np.float64)
+    b = other.ravel().astype(np.float64)
+    deviation = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / deviation if deviation > 0 else 0.0
+
+
+def _border_contact(inside: NDArray[np.bool_]) -> float:
+    """The largest share of a cross-section that an edge of the volume cuts."""
+    worst = 0.0
+    for axis in range(3):
+        areas = inside.sum(axis=tuple(other for other in range(3) if other != axis))
+        worst = max(worst, float(max(areas[0], areas[-1]) / areas.max()))
+    return worst
+
+
+def _shape(inside: NDArray[np.bool_], directions: NDArray[np.float64]) -> dict[str, float]:
+    points = np.argwhere(inside) @ directions.T
+    thickness = np.abs(directions).max(axis=1)
+    extents = np.ptp(points, axis=0) + thickness
+    variances = np.linalg.eigvalsh(np.cov(points, rowvar=False))
+    facts = {f"extent_{name}_mm": float(extent) for name, extent in zip(_AXIS_NAMES, extents, strict=True)}
+    if variances[0] > 0:
+        facts["elongation"] = float(np.sqrt(variances[-1] / variances[0]))
+    left_right = int(np.argmax(np.abs(directions[0])))
+    facts["symmetry"] = _symmetry(np.moveaxis(inside, left_right, 0))
+    return facts
+
+
+def _symmetry(inside: NDArray[np.bool_]) -> float:
+    """Dice of a mask and its mirror image about the middle of its first axis."""
+    count = inside.shape[0]
+    weights = inside.sum(axis=(1, 2))
+    # Twice the centre of mass: index i faces index twice - i.
+    twice = round(2 * float(np.average(np.arange(count), weights=weights)))
+    facing = twice - np.arange(count)
+    valid = (facing >= 0) & (facing < count)
+    both = int((inside[valid] & inside[facing[valid]]).sum())
+    return both / int(inside.sum())
+
+
+def _brightness(
+    voxels: NDArray[np.float32], inside: NDArray[np.bool_], spacing: NDArray[np.float64]
+) -> dict[str, float]:
+    # Background around the volume, so that a mask at its edge has a rim there too.
+    depth = distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    core = depth > CORE_MM
+    rim = (depth > 0) & (depth <= RIM_MM)
+    if not core.any() or not rim.any():
+        return {}
+    darkest = float(np.percentile(voxels, 1))
+    brightness = float(np.median(voxels[core])) - darkest
+    if brightness <= 0:
+        return {}
+    return {"rim_to_core": (float(np.median(voxels[rim])) - darkest) / brightness}

@@ -1,0 +1,140 @@
+"""The node's end of a model process."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, cast
+
+import structlog
+
+from dicom_node.domain.errors import InferenceFailed, ModelProcessFailed
+
+log = structlog.get_logger(__name__)
+
+#: Variables that the model process gets; the node's own (keys, passwords) stay with the node.
+PASSED_VARIABLES = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "TZ",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "CUDA_HOME",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+)
+
+
+class ModelProcess:
+    """One running model process. Not thread-safe: the engine lets one caller in at a time."""
+
+    def __init__(self, device: str) -> None:
+        environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
+        # One arena for all threads: the process then gives its memory back after a run.
+        environment |= {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2"}
+        try:
+            # -P: a folder of the same name where the node was started is not ours.
+            self._child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+                [sys.executable, "-P", "-m", "inference.runner.worker", device],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                # A library's own words may hold values of the image.
+                stderr=subprocess.DEVNULL,
+                env=environment,
+            )
+        except OSError as exc:
+            raise ModelProcessFailed(f"the model process cannot be started ({exc.strerror})") from exc
+        self._received = b""
+        log.info("model.process_started", pid=self._child.pid)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._child.poll() is None
+
+    def ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Send a request and wait for its answer.
+
+        Raises
+        ------
+        ModelProcessFailed
+            If the process died, ran out of memory or did not answer in time; it is gone then.
+        InferenceFailed
+            If the model could not do it; the process goes on.
+        """
+        line = json.dumps(request).encode() + b"\n"
+        try:
+            assert self._child.stdin is not None  # noqa: S101  made with a pipe
+            self._child.stdin.write(line)
+            self._child.stdin.flush()
+        except OSError as exc:
+            raise ModelProcessFailed(self._death()) from exc
+        answer = cast("dict[str, Any]", json.loads(self._read_line(timeout_s)))
+        error = answer.get("error")
+        if error == "memory":
+            self.kill()
+            raise ModelProcessFailed("the model ran out of memory; give the node more, or a smaller input")
+        if error:
+            raise InferenceFailed(f"the model failed: {error}")
+        return answer
+
+    def terminate(self) -> None:
+        """End it from another thread; the caller that waits for an answer learns of it."""
+        self._child.kill()
+
+    def kill(self) -> None:
+        """End it at once; nothing happens where it ended before."""
+        if self.alive:
+            self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                # What was not sent is of no use any more.
+                try:
+                    pipe.close()
+                except OSError:
+                    continue
+
+    def _read_line(self, timeout_s: float) -> bytes:
+        deadline = time.monotonic() + timeout_s
+        assert self._child.stdout is not None  # noqa: S101  made with a pipe
+        descriptor = self._child.stdout.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while b"\n" not in self._received:
+                rest = deadline - time.monotonic()
+                if rest <= 0 or not selector.select(rest):
+                    self.kill()
+                    raise ModelProcessFailed(f"the model gave no answer in {timeout_s:g} s and was ended")
+                chunk = os.read(descriptor, 65536)
+                if not chunk:
+                    raise ModelProcessFailed(self._death())
+                self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
+        return line
+
+    def _death(self) -> str:
+        try:
+            code = self._child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            code = None
+        self.kill()
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name
+            hint = "; the system may be out of memory" if -code == signal.SIGKILL else ""
+            return f"the model process was ended by {name}{hint}"
+        return f"the model process ended unexpectedly (exit status {code})"
