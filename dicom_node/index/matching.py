@@ -158,7 +158,7 @@ def _bounds(tag: str, vr: str, value: str) -> tuple[str, str]:
         high = low
     normal_low = _normal(vr, low, _EARLIEST[vr]) if low else _EARLIEST[vr]
     normal_high = _normal(vr, high, _LATEST[vr]) if high else _LATEST[vr]
-    if not normal_low or not normal_high or not (low or high):
+    if not normal_low or not normal_high or not (low or high) or "+" in value:
         what = {"DA": "YYYYMMDD", "TM": "HHMMSS.ffffff", "DT": "YYYYMMDDHHMMSS.ffffff without offset"}[vr]
         raise ValueError(f"{_name_of(tag)}: {what} is needed, or a range of two joined by -")
     return normal_low, normal_high

@@ -135,6 +135,7 @@ class _Blobs:
                 count = sum(not entry.name.startswith(".") for entry in entries)
             shutil.rmtree(folder)
             fsync_folder(folder.parent)
+            self._files.remove_if_empty(slot.study_id)
         except FileNotFoundError:
             return 0
         except OSError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ from dicom_node.storage.paths import fsync_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+
+
+_MAKE_ATTEMPTS = 5
 
 
 class AtomicFiles:
@@ -70,14 +74,29 @@ class AtomicFiles:
         """A folder was removed: make it again where it is written to."""
         self._known.discard(folder)
 
+    def remove_if_empty(self, folder: str) -> None:
+        """Remove a folder that holds nothing; nothing happens where it does."""
+        try:
+            os.rmdir(f"{self._root}/{folder}")  # noqa: PTH106
+        except OSError:
+            return
+        fsync_folder(self._root)
+
     def _make(self, folder: str) -> None:
+        for _ in range(_MAKE_ATTEMPTS - 1):
+            try:
+                return self._make_once(folder)
+            except FileNotFoundError:
+                continue  # a purge removed an empty folder that we were about to use
+        return self._make_once(folder)
+
+    def _make_once(self, folder: str) -> None:
         path = self._root
         for part in folder.split("/"):
             parent, path = path, f"{path}/{part}"
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.mkdir(path, 0o700)  # noqa: PTH102
-            except FileExistsError:
-                continue
+            # Also where it was there: another thread may have made it and not come to this line yet.
             fsync_folder(parent)
         self._known.add(folder)
 
