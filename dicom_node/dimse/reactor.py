@@ -27,15 +27,9 @@ from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu_primitives import P_DATA
-from pynetdicom.transport import (
-    AssociationServer,
-    AssociationSocket,
-    RequestHandler,
-    ThreadedAssociationServer,
-)
 
 from dicom_node.dimse.store_exchange import Negotiated, StoreExchange
-from dicom_node.dimse.wire import ProtocolError, receive
+from dicom_node.dimse.wire import PduReader, ProtocolError
 
 if TYPE_CHECKING:
     from dicom_node.dimse.store_exchange import StoreHandler
@@ -63,6 +57,7 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
         self.activity = threading.Event()
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
+        self._reader: PduReader | None = None
         self._exchange = StoreExchange(Negotiated(assoc), assoc.deliver, store, limit)
         #: Whether a PDU is being served, an instance being made durable: then the line is silent, not idle.
         self.is_busy = False
@@ -118,6 +113,8 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
         if connection is None:
             self.event_queue.put("Evt17")
             return False
+        if self._reader is not None and self._reader.has_ahead:
+            return True
         if getattr(connection, "pending", int)():  # TLS: decrypted already, so poll would not see it
             return True
         poll = select.poll()
@@ -135,16 +132,14 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
 
     def _read_pdu_data(self) -> None:
         """Read one PDU, and all that follow while an instance is arriving, and queue its event."""
-        connection = self._connection()
         try:
             while True:
-                if connection is None:
-                    raise ConnectionError
-                kind, length = _PDU_HEADER.unpack(receive(connection, _PDU_HEADER.size))
+                reader = self._open_reader()
+                kind, length = reader.header()
                 if kind != _P_DATA_TF or self.state_machine.current_state != _DATA_TRANSFER:
-                    self._read_other_pdu(connection, kind, length)
+                    self._read_other_pdu(reader, kind, length)
                     return
-                self._exchange.read(connection, length)
+                self._exchange.read(reader, length)
                 if not self._exchange.is_receiving:
                     return
         except OSError:
@@ -152,10 +147,18 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
         except (ProtocolError, ValueError, KeyError):
             self.event_queue.put("Evt19")  # invalid PDU
 
-    def _read_other_pdu(self, connection: socket.socket, kind: int, length: int) -> None:
+    def _open_reader(self) -> PduReader:
+        if self._reader is None:
+            connection = self._connection()
+            if connection is None:
+                raise ConnectionError
+            self._reader = PduReader(connection)
+        return self._reader
+
+    def _read_other_pdu(self, reader: PduReader, kind: int, length: int) -> None:
         if kind not in _PDU_TYPES or length > _MAX_OTHER_PDU:
             raise ProtocolError
-        body = receive(connection, length)
+        body = reader.take(length)
         try:
             pdu, event = self._decode_pdu(bytearray(_PDU_HEADER.pack(kind, length) + body))
         except Exception as exc:  # the library's decoders raise anything for odd bytes
@@ -228,66 +231,3 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         self.is_established = False
         evt.trigger(self, evt.EVT_ABORTED, {})
         self.kill()
-
-
-class _Handler(RequestHandler):  # type: ignore[misc] # the library is untyped
-    """Makes the association of an accepted connection."""
-
-    server: EventDrivenServer
-
-    def _create_association(self) -> EventDrivenAssociation:
-        ae = self.ae
-        assoc = EventDrivenAssociation(ae, self.server.store, self.server.max_instance_bytes)
-        assoc._server = self.server
-        assoc.name = f"AcceptorThread@{self.client_address[1]}"
-        assoc.set_socket(AssociationSocket(assoc, client_socket=self.request))
-        acceptor = assoc.acceptor
-        acceptor.maximum_length = ae.maximum_pdu_size
-        acceptor.ae_title = self.server.ae_title
-        acceptor.address_info = self.local
-        acceptor.implementation_class_uid = ae.implementation_class_uid
-        acceptor.implementation_version_name = ae.implementation_version_name
-        acceptor.supported_contexts = list(self.server.contexts)
-        assoc.requestor.address_info = self.remote
-        for event, handlers in self.server._handlers.items():
-            if event.is_intervention and handlers:
-                assoc.bind(event, *handlers)
-            elif isinstance(event, evt.NotificationEvent):
-                for handler, args in handlers:
-                    assoc.bind(event, handler, args)
-        return assoc
-
-
-class EventDrivenServer(ThreadedAssociationServer):  # type: ignore[misc] # the library is untyped
-    """Listens, and gives each connection an `EventDrivenAssociation`."""
-
-    request_queue_size = 128
-    daemon_threads = True
-
-    def __init__(
-        self,
-        ae: Any,
-        address: tuple[str, int],
-        *,
-        store: StoreHandler,
-        max_instance_bytes: int,
-        **options: Any,
-    ) -> None:
-        self.store = store
-        self.max_instance_bytes = max_instance_bytes
-        super().__init__(ae, address, request_handler=_Handler, **options)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection; a peer that falls silent within a PDU is given up after the timeout."""
-        connection, address = super().get_request()
-        connection.settimeout(self.ae.network_timeout)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection, address
-
-    def service_actions(self) -> None:
-        """Leave garbage collection to Python: the library forces a full one, which stops every thread."""
-
-    def shutdown(self) -> None:
-        """Stop listening."""
-        super(AssociationServer, self).shutdown()
-        self.server_close()

@@ -12,7 +12,7 @@ from pynetdicom import AE, evt
 
 from dicom_node.dimse.contexts import supported_contexts, verification_context
 from dicom_node.dimse.library import keep_library_quiet
-from dicom_node.dimse.reactor import EventDrivenServer
+from dicom_node.dimse.listener import EventDrivenServer
 from dicom_node.dimse.statuses import DimseStatus, status_of_error, status_of_outcome
 from dicom_node.domain.errors import (
     ConfigurationError,

@@ -16,14 +16,14 @@ from dicom_node.dimse.store_message import (
     part10_prefix,
     store_request,
 )
-from dicom_node.dimse.wire import ProtocolError, receive, receive_into
+from dicom_node.dimse.wire import ProtocolError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
     from typing import BinaryIO
 
     from dicom_node.dimse.store_message import StoreRequest
+    from dicom_node.dimse.wire import PduReader
 
     StoreHandler = Callable[[StoreRequest, BinaryIO], DimseStatus]
 
@@ -104,7 +104,7 @@ class StoreExchange:
         """Whether a C-STORE has begun and its data set is not complete: more PDUs must follow."""
         return self._request is not None
 
-    def read(self, connection: socket.socket, length: int) -> None:
+    def read(self, reader: PduReader, length: int) -> None:
         """Read the PDVs of one PDU.
 
         Parameters
@@ -126,54 +126,54 @@ class StoreExchange:
         while length:
             if length < _PDV_HEADER.size:
                 raise ProtocolError("a PDV is cut off")
-            size, context_id, control = _PDV_HEADER.unpack(receive(connection, _PDV_HEADER.size))
+            size, context_id, control = _PDV_HEADER.unpack(reader.take(_PDV_HEADER.size))
             length -= size + 4
             if size < 2 or length < 0:
                 raise ProtocolError("a PDV has a wrong length")
-            self._read_fragment(connection, context_id, control, size - 2)
+            self._read_fragment(reader, context_id, control, size - 2)
 
-    def _read_fragment(self, connection: socket.socket, context_id: int, control: int, size: int) -> None:
+    def _read_fragment(self, reader: PduReader, context_id: int, control: int, size: int) -> None:
         if control & _IS_COMMAND:
-            self._read_command(connection, context_id, control, size)
+            self._read_command(reader, context_id, control, size)
         elif self._request is not None:
             if context_id != self._request.context_id:
                 raise ProtocolError("fragments of two messages are mixed")
-            self._read_data(connection, size)
+            self._read_data(reader, size)
             if control & _IS_LAST:
-                self._complete(connection, self._request)
+                self._complete(reader, self._request)
         elif self._passing_on and size <= _MAX_COMMAND:
             self._passing_on = not control & _IS_LAST
-            self._deliver(context_id, control, receive(connection, size))
+            self._deliver(context_id, control, reader.take(size))
         else:
             raise ProtocolError("a data fragment belongs to no message")
 
-    def _read_data(self, connection: socket.socket, size: int) -> None:
+    def _read_data(self, reader: PduReader, size: int) -> None:
         # In parts: memory grows with what was received, not with what a peer says that it will send.
         while size:
             part = min(size, _PART)
             with self._buffer.reserve(part) as view:
-                receive_into(connection, view)
+                reader.fill(view)
             size -= part
 
-    def _read_command(self, connection: socket.socket, context_id: int, control: int, size: int) -> None:
+    def _read_command(self, reader: PduReader, context_id: int, control: int, size: int) -> None:
         if self._request is not None or self._passing_on or len(self._command) + size > _MAX_COMMAND:
             raise ProtocolError("a command stands where data must")
         if self._command and context_id != self._command_context:
             raise ProtocolError("fragments of two messages are mixed")
         self._command_context = context_id
-        self._command += receive(connection, size)
+        self._command += reader.take(size)
         if not control & _IS_LAST:
             return
         encoded = bytes(self._command)
         self._command.clear()
         command = decode_command(encoded)
         if command_field(command) == C_STORE_RQ:
-            self._begin(connection, context_id, command)
+            self._begin(reader, context_id, command)
         else:
             self._passing_on = command.get(0x0800) != b"\x01\x01"
             self._deliver(context_id, control, encoded)
 
-    def _begin(self, connection: socket.socket, context_id: int, command: dict[int, bytes]) -> None:
+    def _begin(self, reader: PduReader, context_id: int, command: dict[int, bytes]) -> None:
         abstract_syntax, transfer_syntax_uid = self._negotiated.context(context_id)
         request = store_request(
             command,
@@ -185,13 +185,13 @@ class StoreExchange:
         self._buffer.start(part10_prefix(request, *self._negotiated.implementation))
         self._request = request
         if not request.has_data_set:
-            self._complete(connection, request)
+            self._complete(reader, request)
 
-    def _complete(self, connection: socket.socket, request: StoreRequest) -> None:
+    def _complete(self, reader: PduReader, request: StoreRequest) -> None:
         self._request = None
         if self._buffer.overflowed:
             status = DimseStatus(TOO_LARGE, "the instance is larger than this node takes")
         else:
             with self._buffer.stream() as stream:
                 status = self._store(request, cast("BinaryIO", stream))
-        connection.sendall(encode_response(request, status, self._negotiated.max_pdu))
+        reader.send(encode_response(request, status, self._negotiated.max_pdu))

@@ -1,34 +1,78 @@
-"""Exact reads from a socket."""
+"""Exact reads from a socket, with few system calls."""
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
+
+_PDU_HEADER = struct.Struct(">BxL")
+#: The header of a PDU, and of the first PDV where it is a P-DATA-TF: most often read in one call.
+_LOOK_AHEAD = 12
 
 
 class ProtocolError(Exception):
     """The peer breaks the upper layer protocol; the association is aborted."""
 
 
-def receive(connection: socket.socket, count: int) -> bytes:
-    """Exactly `count` bytes.
+class PduReader:
+    """Reads PDUs from a connected socket.
 
-    Raises
-    ------
-    OSError
-        If the connection ends or is silent for longer than its timeout.
+    Every method raises OSError where the connection ends, or is silent for longer than its timeout.
+
+    References
+    ----------
+    PS3.8 §9.3.1.
     """
-    data = bytearray(count)
-    receive_into(connection, memoryview(data))
-    return bytes(data)
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._ahead = b""
+
+    @property
+    def has_ahead(self) -> bool:
+        """Whether bytes were received that nobody took yet: the socket itself may then be silent."""
+        return bool(self._ahead)
+
+    def header(self) -> tuple[int, int]:
+        """(type, length of what follows) of the next PDU."""
+        while len(self._ahead) < _PDU_HEADER.size:
+            part = self._connection.recv(_LOOK_AHEAD - len(self._ahead))
+            if not part:
+                raise _closed()
+            self._ahead += part
+        kind, length = _PDU_HEADER.unpack_from(self._ahead)
+        self._ahead = self._ahead[_PDU_HEADER.size :]
+        return kind, length
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        if len(self._ahead) >= count:
+            taken, self._ahead = self._ahead[:count], self._ahead[count:]
+            return taken
+        data = bytearray(count)
+        self.fill(memoryview(data))
+        return bytes(data)
+
+    def fill(self, view: memoryview) -> None:
+        """Receive exactly as many bytes as `view` holds into it."""
+        if self._ahead:
+            part = self._ahead[: len(view)]
+            self._ahead = self._ahead[len(part) :]
+            view[: len(part)] = part
+            view = view[len(part) :]
+        while view:
+            got = self._connection.recv_into(view)
+            if not got:
+                raise _closed()
+            view = view[got:]
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`."""
+        self._connection.sendall(data)
 
 
-def receive_into(connection: socket.socket, view: memoryview) -> None:
-    """Fill `view`; raises as `receive` does."""
-    while view:
-        got = connection.recv_into(view)
-        if not got:
-            raise ConnectionError("the peer closed the connection")
-        view = view[got:]
+def _closed() -> ConnectionError:
+    return ConnectionError("the peer closed the connection")
