@@ -62,7 +62,7 @@ def _everything_written(node):
 
 
 def test_canary_identity_shows_nowhere(start_node, canary_series):
-    node = start_node(completion={"quiet_s": 0.5})
+    node = start_node(completion={"quiet_s": 2})
     assert set(node.send(canary_series)) == {0x0000}
 
     # Failures: cut short, no UID, not DICOM at all, and pixels that say they carry text.
