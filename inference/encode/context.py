@@ -99,7 +99,7 @@ class ResultContext:
 
     def tracking_identifier(self, segment_number: int) -> str:
         """Tracking Identifier of a segment, for people."""
-        return f"{self.model.name} segment {segment_number}"
+        return f"{self.prediction.segments[segment_number - 1].label} ({self.model.name})"
 
     def series_number(self, role: Role) -> int:
         """Series Number of a role."""

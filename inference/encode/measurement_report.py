@@ -113,14 +113,16 @@ def _planar_group(
 
 
 def _group_arguments(context: ResultContext, segment: Segment) -> dict[str, object]:
-    sites = [sr.FindingSite(concept(segment.anatomic_region))] if segment.anatomic_region else None
+    """What both groups of a segment say.
+
+    No finding site: OHIF writes its code's number into the picture. SEG and full report have it.
+    """
     return {
         "tracking_identifier": sr.TrackingIdentifier(
             uid=context.tracking_uid(segment.number), identifier=context.tracking_identifier(segment.number)
         ),
         "finding_type": concept(segment.type),
         "finding_category": concept(segment.category),
-        "finding_sites": sites,
         "algorithm_id": _algorithm(context),
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from highdicom import sr
 from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage, SegmentationStorage
 
-from inference.encode.coding import concept, dcm, ln
+from inference.encode.coding import concept, dcm, ln, sct
 from inference.encode.context import RESEARCH_NOTICE, Role
 from inference.encode.measurement_report import certainty
 from inference.encode.structured_report import device_observer, finish_report, sr_arguments
@@ -117,7 +117,18 @@ def _segment_items(segment: Segment) -> list[sr.ContentItem]:
     finding = sr.CodeContentItem(
         name=dcm("121071", "Finding"), value=concept(segment.type), relationship_type=_CONTAINS
     )
-    return [finding, *(_number(measurement) for measurement in segment.measurements)]
+    site = (
+        [
+            sr.CodeContentItem(
+                name=sct("363698007", "Finding Site"),
+                value=concept(segment.anatomic_region),
+                relationship_type=_CONTAINS,
+            )
+        ]
+        if segment.anatomic_region
+        else []
+    )
+    return [finding, *site, *(_number(measurement) for measurement in segment.measurements)]
 
 
 def _number(measurement: Measurement) -> sr.NumContentItem:

@@ -85,7 +85,7 @@ def _drawing(slices, rows, columns, *, full):
     )
     # A notch on one side only.
     distance += np.where((y < rows * 0.4) & (x > columns * 0.6), 0.8, 0)
-    probability = 1 / (1 + np.exp((distance - 1) * 12))
+    probability = 1 / (1 + np.exp(((distance - 1) * 12).clip(-50, 50)))
     return (probability > 0.5).astype(np.uint8), probability.astype(np.float16)
 
 

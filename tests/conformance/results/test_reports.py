@@ -69,6 +69,11 @@ def test_algorithm_is_identified_on_each_group_not_on_its_numbers(datasets):
             assert not named(number, "111001")
 
 
+def test_finding_site_stands_in_the_report_and_not_where_ohif_draws_its_number(datasets):
+    assert not named(datasets["measurements"], "363698007")
+    assert only(datasets["report"], "363698007").ConceptCodeSequence[0].CodeMeaning == "Brain"
+
+
 def test_no_container_is_continuous(datasets):
     for name in ("measurements", "report"):
         root = datasets[name]
