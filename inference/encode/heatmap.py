@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Below this probability nothing is drawn over the slice.
 VISIBLE_FROM = 0.05
 #: How much of the colour covers the slice at probability 1.
-OPACITY = 0.5
+OPACITY = 0.45
 #: A slice with a shorter side than this many pixels is drawn larger, so that the text can be read.
 MIN_SIDE = 160
 
