@@ -146,7 +146,8 @@ def _clause(match: Match, columns: dict[str, Column[Any]]) -> tuple[ColumnElemen
         case MatchKind.UIDS:
             return column.in_(match.texts), True
         case MatchKind.RANGE:
-            return column.between(match.low, match.high), True
+            # BETWEEN would do, but a collated column makes its parameters a syntax error on PostgreSQL.
+            return and_(column >= match.low, column <= match.high), True
         case MatchKind.NUMBER:
             return column == match.number, True
         case MatchKind.NAME:

@@ -138,6 +138,8 @@ def _create(path: Path) -> None:
     folder = path.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(entry.is_file() and not entry.name.startswith(".") for entry in folder.rglob("*")):
+        if path.exists():
+            return  # another process made it, and keys with it, since we looked
         raise ConfigurationError(
             f"{path}: is missing, but keys that it wraps are there; restore it from a backup (a new one could"
             " read none of the data), or move the data folder away to start afresh"

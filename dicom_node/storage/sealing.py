@@ -37,22 +37,24 @@ class DamagedBlob(Exception):
     """The bytes are not those that were sealed under this key and ref."""
 
 
-def seal(stream: BinaryIO, key: bytes, ref: str) -> Iterator[bytes]:
+def seal(stream: BinaryIO, key: bytes, ref: str, *, chunk_log2: int = _CHUNK_LOG2) -> Iterator[bytes]:
     """Yield the header, then each chunk sealed.
 
     Parameters
     ----------
     stream
-        Read from its position to its end, 1 MiB at a time.
+        Read from its position to its end, a chunk at a time.
     key
         The slot's data key, 32 bytes.
+    chunk_log2
+        Base-2 logarithm of the chunk size in bytes, 12 to 24.
     """
     salt = os.urandom(_SALT_BYTES)
-    header = _MAGIC + bytes((_VERSION, _CHUNK_LOG2, 0, 0)) + salt
+    header = _MAGIC + bytes((_VERSION, chunk_log2, 0, 0)) + salt
     yield header
     cipher = _cipher(key, salt)
     associated = header + ref.encode()
-    size = 1 << _CHUNK_LOG2
+    size = 1 << chunk_log2
     chunk = _read_full(stream, size)
     number = 0
     while True:
