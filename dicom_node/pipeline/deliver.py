@@ -89,7 +89,8 @@ def _objects(services: Services, study_id: str, version: int, sender: ResultSend
         return
     identity = services.vault.get(study_id)
     results = [load_result(services, entry) for entry in entries]
-    own = services.gate.own_uids(results, study_input(services, study_id, version))
+    # A UID that stands for an original one is never the node's own, whatever the gate saw of the source.
+    own = services.gate.own_uids(results, study_input(services, study_id, version)) - identity.uids.keys()
     for result in results:
         yield services.reidentifier.restore(result.data, identity, own)
 

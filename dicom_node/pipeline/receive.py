@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import structlog
 
@@ -220,6 +220,14 @@ class _KnownSlots:
         return slot
 
 
+@runtime_checkable
+class InMemory(Protocol):
+    """A stream whose bytes can be looked at without copying them, as `io.BytesIO` is."""
+
+    def getbuffer(self) -> memoryview:
+        """All bytes, whatever the position."""
+
+
 def _digest(stream: BinaryIO, scanned: ScannedInstance) -> str:
     """SHA-256 of what the sender sent.
 
@@ -227,6 +235,10 @@ def _digest(stream: BinaryIO, scanned: ScannedInstance) -> str:
     itself, so the same instance by C-STORE and by STOW-RS would seem to differ.
     """
     digest = hashlib.sha256(scanned.header.transfer_syntax_uid.encode() + b"\0")
+    if isinstance(stream, InMemory):
+        with stream.getbuffer() as view:
+            digest.update(view[scanned.dataset_offset :])
+        return digest.hexdigest()
     stream.seek(scanned.dataset_offset)
     while chunk := stream.read(_HASH_CHUNK):
         digest.update(chunk)
