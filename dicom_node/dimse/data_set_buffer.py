@@ -59,6 +59,10 @@ class BufferStream(io.RawIOBase):
         self._view = view
         self._position = 0
 
+    def getbuffer(self) -> memoryview:
+        """All bytes, not copied; release it before the stream is closed."""
+        return self._view[:]
+
     def readable(self) -> bool:
         """Return True."""
         return True

@@ -76,7 +76,9 @@ class SourceInstance:
     Attributes
     ----------
     sha256
-        Of the Part 10 bytes as received, hexadecimal.
+        Of the transfer syntax UID, a zero byte and the data set as received, hexadecimal. Preamble and File
+        Meta do not count: by C-STORE the node writes them itself, so the same instance by another way in
+        would seem to differ.
     size
         Bytes as received.
     version
