@@ -59,7 +59,7 @@ class Adapter(Protocol):
         """
 
     def warm_up(self) -> None:
-        """Run once on something small, so that the first study does not wait for compilation."""
+        """Run once on something small; called on a device that compiles for the first study."""
 
     def predict(self, volume: ModelInput) -> ModelOutput:
         """Work on one volume."""
