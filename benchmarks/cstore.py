@@ -2,12 +2,13 @@
 
     python benchmarks/cstore.py [--instances 200] [--associations 1 4] [--repeats 3] [--json FILE]
 
-Both get the same 512x512 16-bit CT instances (0.5 MB, every UID new in each run) from DCMTK's `storescu +sd`,
-one process an association, over loopback with TCP_NODELAY=1. Ours is what `dicom-node serve` puts together
-for receiving: `StorageScp`, `ReceiveStage`, encrypted spool, SQLite index, each answer after fsync. Orthanc is
-as Debian ships it, with SQLite and SyncStorageArea on. The wall time holds the start of the storescu
-processes. After each run the count of stored instances is checked. Repeats alternate between the two, and the
-processor time that each server took is measured too: on a shared machine it varies less than the wall time.
+Both get the same 512x512 16-bit CT instances (0.5 MB, every UID new in each run) from DCMTK's `storescu
++sd`, one process an association, over loopback with TCP_NODELAY=1. Ours is what `dicom-node serve` puts
+together for receiving: `StorageScp`, `ReceiveStage`, encrypted spool, SQLite index, each answer after
+fsync. Orthanc is as Debian ships it, with SQLite and SyncStorageArea on. The wall time holds the start of
+the storescu processes. After each run the count of stored instances is checked. Repeats alternate between
+the two, and the processor time that each server took is measured too: on a shared machine it varies less
+than the wall time.
 """
 
 from __future__ import annotations
@@ -321,7 +322,8 @@ def main() -> None:
         return
     found = run(min(options.instances, 2000), options.associations, options.repeats)
     print(
-        f"C-STORE of {ROWS}x{COLUMNS} 16-bit CT, {options.instances} an association, {options.repeats} runs each"
+        f"C-STORE of {ROWS}x{COLUMNS} 16-bit CT, {options.instances} an association,"
+        f" median of {options.repeats} runs"
     )
     print("associations  Orthanc/s     node/s  node/Orthanc  Orthanc CPU ms  node CPU ms")
     for one in found:

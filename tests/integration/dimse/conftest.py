@@ -1,33 +1,44 @@
-"""A real DIMSE server over the real spool, with the index in memory."""
+"""The receive stack as the application wires it: DIMSE server, receive stage, encrypted spool, SQL index."""
 
 import pytest
-from dimse_objects import (
-    CountingMetrics,
-    FakeIndex,
-    FakePseudonymizer,
-    FakeSpool,
-    FakeWatermark,
-    make_instance,
-    part10,
-)
-from pynetdicom import AE
+from dimse_objects import FakeWatermark, make_instance, part10
+from sqlalchemy import select
 
+from anonymizer.uids import UidMapper
+from dicom_node.app.adapters import SystemClock, UidAdapter
 from dicom_node.dimse.scp import StorageScp
+from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.studies import SqlStudyIndex
+from dicom_node.index.tables.studies import instances
+from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.receive import ReceiveStage
+from dicom_node.security.master import load_master_key
+from dicom_node.storage.blobs import EncryptedBlobs
+from dicom_node.storage.keys import KeyStore
 
 
 class Node:
-    """`StorageScp` and `ReceiveStage`; what was stored lies in `spool`."""
+    """A receiving node in a folder of its own."""
 
     ae_title = "NODE"
 
-    def __init__(self, **options):
-        self.index = FakeIndex()
-        self.spool = FakeSpool()
+    def __init__(self, folder, **options):
+        folder.mkdir(exist_ok=True)
+        master = load_master_key(folder)
+        self.database = open_database(f"sqlite:///{folder / 'node.db'}")
+        upgrade(self.database)
+        # Real but for the free bytes: tests fill no disk.
         self.watermark = FakeWatermark()
-        self.metrics = CountingMetrics()
+        self.spool = EncryptedBlobs(
+            folder / "spool", "spool", KeyStore(folder / "keys" / "slots", master), self.watermark
+        )
+        self.metrics = PrometheusMetrics()
         self.receiver = ReceiveStage(
-            self.index, self.spool, FakePseudonymizer(), self.watermark, self.metrics
+            SqlStudyIndex(self.database, SystemClock()),
+            self.spool,
+            UidAdapter(UidMapper(master.derive("pseudonyms"))),
+            self.watermark,
+            self.metrics,
         )
         settings = {"timeout_s": 5, "max_associations": 8, **options}
         self.scp = StorageScp(
@@ -39,6 +50,7 @@ class Node:
             **settings,
         )
         self.scp.start()
+        self._folder = folder
 
     @property
     def port(self):
@@ -46,46 +58,41 @@ class Node:
 
     @property
     def stored(self):
-        return list(self.spool.blobs.values())
+        """The Part 10 bytes of what the index knows."""
+        with self.database.connect() as connection:
+            refs = [row[0] for row in connection.execute(select(instances.c.spool_ref))]
+        return [self.spool.read(ref) for ref in refs]
+
+    @property
+    def files(self):
+        """Names of the files in the spool, temporary ones too."""
+        return [path.name for path in (self._folder / "spool").rglob("*") if path.is_file()]
+
+    def counted(self, name, **labels):
+        return self.metrics._registry.get_sample_value(f"dicom_node_{name}_total", labels) or 0
+
+    def stop(self):
+        self.scp.stop()
+        self.database.dispose()
 
 
 @pytest.fixture
-def start_node():
-    """A function that starts a server; its keywords are `StorageScp`'s."""
+def start_node(tmp_path):
+    """A function that starts a node; its keywords are `StorageScp`'s, and `name`: the same one restarts."""
     running = []
 
-    def start(**options):
-        running.append(Node(**options))
+    def start(name="node", **options):
+        running.append(Node(tmp_path / name, **options))
         return running[-1]
 
     yield start
     for node in running:
-        node.scp.stop()
+        node.stop()
 
 
 @pytest.fixture
 def node(start_node):
     return start_node()
-
-
-@pytest.fixture
-def associate():
-    """A function that opens an association with pynetdicom's own client; aborted at the end."""
-    opened = []
-
-    def open_one(node, contexts, *, calling="TEST", called=None, timeout_s=10):
-        ae = AE(calling)
-        ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = timeout_s
-        assoc = ae.associate(
-            "127.0.0.1", node.port, contexts=contexts, ae_title=called or node.ae_title, max_pdu=0
-        )
-        opened.append(assoc)
-        return assoc
-
-    yield open_one
-    for assoc in opened:
-        if assoc.is_established:
-            assoc.abort()
 
 
 @pytest.fixture

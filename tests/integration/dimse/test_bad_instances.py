@@ -34,7 +34,7 @@ def without(keyword):
 
 
 def refused(node, code):
-    return node.metrics.of("instances_refused", source="dimse", code=code)
+    return node.counted("instances_refused", source="dimse", code=code)
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_the_same_instance_on_several_associations_at_once_is_one(node):
 
     assert statuses == [0x0000] * 30
     assert len(node.stored) == 1
-    assert node.metrics.of("instances_received", source="dimse", outcome="stored") == 1
+    assert node.counted("instances_received", source="dimse", outcome="stored") == 1
 
 
 def test_what_arrives_at_once_is_not_mixed_up(node):

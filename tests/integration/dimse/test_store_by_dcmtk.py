@@ -59,7 +59,7 @@ def test_an_instance_is_stored_bit_by_bit(tool, node, dicom_file):
     (stored,) = node.stored
     assert data_set(stored) == data_set(path.read_bytes())
     assert dcmread(io.BytesIO(stored)).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
-    assert node.metrics.of("instances_received", source="dimse", outcome="stored") == 1
+    assert node.counted("instances_received", source="dimse", outcome="stored") == 1
 
 
 @pytest.mark.parametrize(("option", "name"), COMPRESSED.items())
@@ -85,7 +85,7 @@ def test_the_same_instance_twice_is_one(tool, node, dicom_file):
 
     assert done.returncode == 0
     assert len(node.stored) == 1
-    assert node.metrics.of("instances_received", source="dimse", outcome="duplicate") == 2
+    assert node.counted("instances_received", source="dimse", outcome="duplicate") == 2
 
 
 def test_other_bytes_under_the_same_uid_are_answered_0111(tool, node, dicom_file):
@@ -105,7 +105,7 @@ def test_a_full_disk_is_answered_a700_and_recovers(tool, node, dicom_file):
     done = store(tool, node, path)
     assert "0xa700" in done.stdout + done.stderr
     assert not node.stored
-    assert node.metrics.of("instances_refused", source="dimse", code="out-of-resources") == 1
+    assert node.counted("instances_refused", source="dimse", code="out-of-resources") == 1
 
     node.watermark.full = False
     assert store(tool, node, path).returncode == 0
@@ -122,7 +122,7 @@ def test_an_unknown_ae_is_rejected_with_an_allow_list(tool, start_node, dicom_fi
     output = refused.stdout + refused.stderr
     assert "Rejected Permanent" in output
     assert "Calling AE Title Not Recognized" in output
-    assert node.metrics.of("associations", outcome="rejected-calling-ae-title") == 1
+    assert node.counted("associations", outcome="rejected-calling-ae-title") == 1
     assert taken.returncode == 0
     assert len(node.stored) == 1
 
@@ -133,7 +133,7 @@ def test_another_called_ae_title_is_rejected_where_ours_is_required(tool, start_
     refused = store(tool, node, dicom_file(), called="OTHER")
 
     assert "Called AE Title Not Recognized" in refused.stdout + refused.stderr
-    assert node.metrics.of("associations", outcome="rejected-called-ae-title") == 1
+    assert node.counted("associations", outcome="rejected-called-ae-title") == 1
 
 
 def test_a_sop_class_that_is_not_taken_gets_no_context(tool, node, dicom_file):
@@ -186,7 +186,7 @@ def test_a_peer_that_goes_away_within_a_pdu_leaves_nothing_half_stored(tool, nod
 
     eventually(lambda: not node.scp._ae.active_associations, 10, "the end of the association")
     assert not node.stored
-    assert not node.index.rows
+    assert not node.files
     assert store(tool, node, dicom_file()).returncode == 0
 
 
@@ -225,7 +225,7 @@ def test_a_client_that_is_killed_leaves_nothing_half_stored(node, tool, dicom_fi
     eventually(lambda: not node.scp._ae.active_associations, 10, "the end of the associations")
 
     assert all(data_set(stored) == data_set(path.read_bytes()) for stored in node.stored)
-    assert len(node.index.rows) == len(node.stored)
+    assert len(node.files) == len(node.stored)
 
 
 def test_more_associations_than_allowed_are_rejected_for_the_moment(start_node, tool, dicom_file):
@@ -253,3 +253,28 @@ def test_stop_ends_open_associations_and_frees_the_port(start_node, tool, dicom_
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=1)
     peer.close()
+
+
+def test_what_was_answered_is_there_after_a_restart(tool, start_node, dicom_file):
+    ds = make_instance()
+    path = dicom_file(ds)
+    first = start_node()
+    assert store(tool, first, path).returncode == 0
+    first.stop()
+
+    again = start_node()
+    (stored,) = again.stored
+    assert data_set(stored) == data_set(path.read_bytes())
+    assert store(tool, again, path).returncode == 0
+    assert len(again.files) == 1
+    assert again.counted("instances_received", source="dimse", outcome="duplicate") == 1
+
+
+def test_neither_names_nor_bytes_on_disk_tell_who_it_is(tool, node, dicom_file):
+    ds = make_instance()
+    store(tool, node, dicom_file(ds))
+
+    (name,) = node.files
+    assert ds.SOPInstanceUID not in name
+    raw = next((node._folder / "spool").rglob(name)).read_bytes()
+    assert b"CANARY" not in raw.upper()
