@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
-from inference.routing.router import Route, Router
-from inference.runner.engine import ProcessEngine
-
 from anonymizer.restore import Restorer
 from anonymizer.uids import UidMapper
 from dicom_node.app.adapters import AnonymizerAdapter, SystemClock, UidAdapter
@@ -39,6 +36,8 @@ from dicomweb.attributes import DicomJsonReader
 from inference.encode.encoder import Encoder
 from inference.encode.gate import Gate
 from inference.registry import ModelRegistry
+from inference.routing.router import Route, Router
+from inference.runner.engine import ProcessEngine
 from viewer.app import install
 from viewer.node_info import NodeInfo
 
@@ -56,6 +55,7 @@ class Built:
 
     services: Services
     close_database: Callable[[], None]
+    sweep: Callable[[], None]
     registry: ModelRegistry
     uids: UidAdapter
     metrics: PrometheusMetrics
@@ -109,9 +109,10 @@ def build_services(settings: Settings) -> Built:
     keys = KeyStore(data_dir / "keys" / "slots", master)
     quarantine_keys = KeyStore(data_dir / "keys" / "quarantine", master)
     spool = EncryptedBlobs(data_dir / "spool", "spool", keys, watermark)
-    work = EncryptedBlobs(data_dir / "work", "work", keys, watermark)
-    quarantine = EncryptedBlobs(data_dir / "quarantine", "quarantine", quarantine_keys, watermark)
-    results = PlainBlobs(data_dir / "results", "results", watermark)
+    # Without the watermark: on a full disk a study must still reach the purge that frees room.
+    work = EncryptedBlobs(data_dir / "work", "work", keys)
+    quarantine = EncryptedBlobs(data_dir / "quarantine", "quarantine", quarantine_keys)
+    results = PlainBlobs(data_dir / "results", "results")
     router = BlobRouter({"spool": spool, "work": work, "quarantine": quarantine, "results": results})
     pseudonym_key = master.derive("pseudonyms")
     anonymizer = AnonymizerAdapter(build_anonymizer(settings, master), Restorer(pseudonym_key))
@@ -151,7 +152,12 @@ def build_services(settings: Settings) -> Built:
         inputs_s=settings.retention.inputs_s,
         backoff_s={d.name: d.backoff_s for d in settings.destinations},
     )
-    return Built(services, database.dispose, registry, uids, metrics, watermark, engine, encoder)
+
+    def sweep() -> None:
+        for store in (spool, work, quarantine, results):
+            store.sweep()
+
+    return Built(services, database.dispose, sweep, registry, uids, metrics, watermark, engine, encoder)
 
 
 def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = None) -> Node:
@@ -239,7 +245,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(built.engine.warm_up, built.encoder.warm_up, retention.start),
+            warm_up=(built.engine.warm_up, built.encoder.warm_up, built.sweep, retention.start),
             close=(retention.stop, built.engine.close, built.close_database),
         )
     )

@@ -4,7 +4,7 @@ import io
 import sqlite3
 
 import pytest
-from pydicom.uid import SecondaryCaptureImageStorage
+from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
 pytestmark = pytest.mark.integration
 
@@ -76,7 +76,7 @@ def test_canary_identity_shows_nowhere(start_node, canary_series):
     assert _post(node, buffer.getvalue()).status_code in {400, 409}
     burned_in = canary_series[2].copy()
     burned_in.SOPClassUID = burned_in.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    burned_in.StudyInstanceUID += ".1"
+    burned_in.StudyInstanceUID = generate_uid(entropy_srcs=["canary-burned-in"])
     burned_in.BurnedInAnnotation = "YES"
     assert _post(node, _encoded(burned_in)).status_code == 200
     originals = {str(canary_series[0].StudyInstanceUID), str(canary_series[0].SOPInstanceUID)}
