@@ -1,4 +1,4 @@
-"""Series for models: studies in memory, volumes cut along any direction, and inputs that models must refuse."""
+"""Series for models: studies in memory, arrays cut along any direction, inputs that must be refused."""
 
 import io
 import tarfile

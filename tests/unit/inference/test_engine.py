@@ -271,7 +271,8 @@ def test_the_model_process_ends_when_the_node_is_killed(tmp_path):
         "import sys, time; from pathlib import Path; from inference.registry import ModelRegistry;"
         "from inference.runner.engine import ProcessEngine;"
         f"r = ModelRegistry.load([Path({str(tmp_path / 'packages')!r})]);"
-        "e = ProcessEngine(ModelRegistry({'toy': r.get('toy')}), device='cpu', timeout_s=20, min_confidence=0);"
+        "r = ModelRegistry({'toy': r.get('toy')});"
+        "e = ProcessEngine(r, device='cpu', timeout_s=20, min_confidence=0);"
         "e.warm_up(); print('model', e._process.pid, flush=True); time.sleep(60)"
     )
     node = subprocess.Popen(

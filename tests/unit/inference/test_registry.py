@@ -36,8 +36,11 @@ def test_the_built_in_model_reports_an_intracranial_volume_in_standard_codes():
     assert manifest.card.limits
 
 
-def test_reading_packages_imports_no_torch():
-    program = "import sys; from inference.registry import ModelRegistry; ModelRegistry.load(); print('torch' in sys.modules)"
+def test_the_node_s_process_imports_no_torch():
+    program = (
+        "import sys; from inference.registry import ModelRegistry; ModelRegistry.load();"
+        "import inference.runner.engine; print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
