@@ -37,7 +37,7 @@ step() {
   echo "[$(printf '%3d' "$SECONDS") s] $1"
 }
 
-fingerprint=$(cat pyproject.toml requirements.lock scripts/setup.sh <(echo "$torch ${TORCH_INDEX:-}") | sha256sum)
+fingerprint=$(cat pyproject.toml requirements.lock scripts/setup.sh <(echo "$torch ${TORCH_INDEX:-}") | cksum)
 stamp=$venv/.installed
 stamp_dev=$venv/.installed-dev
 done_before() {

@@ -4,8 +4,9 @@ import ast
 import re
 
 LIMIT = 300
-#: Tests are read one by one.
-TEST_LIMIT = 400
+#: Tests are read one by one, benchmarks from top to bottom.
+OUTSIDE_LIMIT = 400
+OUTSIDE = ("tests/", "benchmarks/")
 #: Longer on purpose.
 LONGER = {
     "dicom_node/ports.py": "the contract between all parts is one page; nearly all of it is docstrings",
@@ -19,7 +20,7 @@ def test_modules_stay_under_the_limit(committed):
         name: text.count("\n")
         for name, text in committed.items()
         if name.endswith(".py")
-        and text.count("\n") > (TEST_LIMIT if name.startswith("tests/") else LIMIT)
+        and text.count("\n") > (OUTSIDE_LIMIT if name.startswith(OUTSIDE) else LIMIT)
         and name not in LONGER
         and not GENERATED.search(name)
     }

@@ -10,7 +10,7 @@ import pytest
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("bash", "cat", "dirname", "env", "grep", "mktemp", "rm", "sed", "sha256sum", "id")
+TOOLS = ("bash", "cat", "dirname", "env", "grep", "mktemp", "rm", "sed", "cksum", "id")
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_set_up_that_was_done_does_nothing(clone):
         line for line in (clone / "requirements.lock").read_text().splitlines() if line.startswith("torch==")
     )
     stamp = subprocess.run(
-        f"cat pyproject.toml requirements.lock scripts/setup.sh <(echo '{torch} ') | sha256sum",
+        f"cat pyproject.toml requirements.lock scripts/setup.sh <(echo '{torch} ') | cksum",
         shell=True,
         executable="/bin/bash",
         cwd=clone,
