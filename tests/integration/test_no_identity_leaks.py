@@ -77,6 +77,8 @@ def test_canary_identity_shows_nowhere(start_node, canary_series):
     burned_in = canary_series[2].copy()
     burned_in.SOPClassUID = burned_in.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     burned_in.StudyInstanceUID = generate_uid(entropy_srcs=["canary-burned-in"])
+    burned_in.SOPInstanceUID = generate_uid(entropy_srcs=["canary-burned-in-instance"])
+    burned_in.file_meta.MediaStorageSOPInstanceUID = burned_in.SOPInstanceUID
     burned_in.BurnedInAnnotation = "YES"
     assert _post(node, _encoded(burned_in)).status_code == 200
     originals = {str(canary_series[0].StudyInstanceUID), str(canary_series[0].SOPInstanceUID)}
