@@ -52,23 +52,39 @@ class AtomicFiles:
         if folder not in self._known:
             self._make(folder)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        named = False
         try:
             try:
                 for piece in pieces:
                     _write_all(descriptor, piece)
+                named = self._name_first(temporary, target)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            try:
-                os.rename(temporary, target)  # noqa: PTH104  plain paths keep the hot path short
-            except FileNotFoundError:
-                before_folder()
-                self._make(folder)
-                os.rename(temporary, target)  # noqa: PTH104
+            if not named:
+                try:
+                    os.rename(temporary, target)  # noqa: PTH104  plain paths keep the hot path short
+                except FileNotFoundError:
+                    before_folder()
+                    self._make(folder)
+                    os.rename(temporary, target)  # noqa: PTH104
         except BaseException:
-            _unlink_quietly(temporary)
+            _unlink_quietly(target if named else temporary)
             raise
         fsync_folder(f"{self._root}/{folder}")
+
+    def _name_first(self, temporary: str, target: str) -> bool:
+        """Give a new file its name before its fsync, so that one journal commit holds both.
+
+        Nobody knows the name yet, so a torn file under it harms nothing after a power cut. A name that is
+        taken stays with its durable file until the new bytes are durable too.
+        """
+        try:
+            os.link(temporary, target)  # noqa: PTH200
+        except OSError:  # the name is taken, the folder is gone, or the file system has no links
+            return False
+        os.unlink(temporary)  # noqa: PTH108
+        return True
 
     def forget(self, folder: str) -> None:
         """A folder was removed: make it again where it is written to."""
