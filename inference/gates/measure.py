@@ -17,7 +17,7 @@ MEASURING_GRID_MM = 2.0
 #: How thick the rim of a mask is, and how deep its core lies, mm.
 RIM_MM, CORE_MM = 3.0, 12.0
 #: Slices and values that are looked at for the facts of a volume.
-_SLICES, _VALUES = 48, 1_000_000
+_SLICES, _VALUES = 24, 200_000
 _AXIS_NAMES = ("left_right", "posterior_anterior", "inferior_superior")
 
 
