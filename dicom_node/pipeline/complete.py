@@ -38,7 +38,7 @@ class CompletionMonitor:
         start: Callable[[str, int], None],
         *,
         quiet_s: float,
-        poll_s: float = 0.1,
+        poll_s: float = 0.2,
     ) -> None:
         self._index = index
         self._clock = clock

@@ -31,8 +31,9 @@ CLOSE_QUEUE = "close"
 APPLICATION_VERSION = "pipeline-1"
 #: Tries of a stage that fails for a passing reason (a store that does not answer, say).
 STEP_ATTEMPTS = 4
-#: Seconds between two looks of the engine at its queues; with `worker_concurrency` it bounds the rate.
-POLL_S = 0.05
+#: Seconds between two looks of the engine at its queues: what an idle node costs, against 0.1 s of waiting on
+#: average. With `worker_concurrency` it bounds the rate.
+POLL_S = 0.2
 
 
 class Pipeline:

@@ -80,7 +80,7 @@ class AtomicFiles:
         taken stays with its durable file until the new bytes are durable too.
         """
         try:
-            os.link(temporary, target)  # noqa: PTH200
+            os.link(temporary, target)
         except OSError:  # the name is taken, the folder is gone, or the file system has no links
             return False
         os.unlink(temporary)  # noqa: PTH108
