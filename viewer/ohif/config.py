@@ -29,7 +29,8 @@ _SETTINGS: dict[str, object] = {
     # A segmentation loads by itself, an SR hydrates by itself.
     "disableConfirmationPrompts": True,
     "measurementTrackingMode": "simplified",
-    "customizationService": {"ohif.tours": {"$set": []}},
+    # No tour, and no film player that opens by itself over a heatmap (Modality OT).
+    "customizationService": {"ohif.tours": {"$set": []}, "autoCineModalities": {"$set": []}},
     "defaultDataSourceName": "node",
     "dataSources": [
         {
