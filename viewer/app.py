@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from viewer.api import docs, studies, upload
 from viewer.dashboard import pages
 from viewer.dashboard.render import create_renderer
+from viewer.dashboard.series_names import SeriesNames
 from viewer.headers import SecurityHeaders
 from viewer.ohif import serving
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from dicom_node.ports import AuditLog, Pseudonymizer, Receiver, StudyIndex
+    from dicom_node.ports import AuditLog, Catalog, Pseudonymizer, Receiver, StudyIndex
     from viewer.node_info import NodeInfo
 
 _STATIC = Path(__file__).parent / "dashboard" / "static"
@@ -34,6 +35,7 @@ def install(
     complete: Callable[[str], object],
     ohif_dir: Path | None,
     node_info: NodeInfo,
+    catalog: Catalog | None = None,
 ) -> None:
     """Add `/`, `/studies`, `/static`, `/api` and `/viewer`, and security headers to every answer.
 
@@ -46,9 +48,12 @@ def install(
     ohif_dir
         Where OHIF is installed, or `None` to look at the standard places
         (`viewer.ohif.release.standard_folders`); it may be added while the node runs.
+    catalog
+        Names result series on the pages by their Series Description; without it, by their kind.
     """
     render = create_renderer(node_info)
-    app.include_router(pages.create_router(index, render))
+    describe = SeriesNames(catalog) if catalog is not None else _undescribed
+    app.include_router(pages.create_router(index, render, describe))
     app.include_router(
         studies.create_router(index=index, pseudonymizer=pseudonymizer, audit=audit, complete=complete)
     )
@@ -57,3 +62,7 @@ def install(
     app.include_router(serving.create_router(ohif_dir, site=node_info.site, render=render))
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_middleware(SecurityHeaders)
+
+
+def _undescribed(_study_instance_uid: str, _series_instance_uid: str) -> None:
+    return None

@@ -14,7 +14,9 @@ from dicom_node.domain.study import StudyState
 from viewer.dashboard import presentation
 
 if TYPE_CHECKING:
+    from dicom_node.domain.study import StudyRecord
     from dicom_node.ports import StudyIndex
+    from viewer.dashboard.presentation import Describe
     from viewer.dashboard.render import Renderer
 
 _PAGE = 25
@@ -23,10 +25,16 @@ State = Annotated[StudyState | None, Query()]
 Cursor = Annotated[str | None, Query(max_length=256)]
 
 
-def create_router(index: StudyIndex, render: Renderer) -> APIRouter:
-    """Routes of the pages; they show what the index knows, nothing else."""
+def create_router(index: StudyIndex, render: Renderer, describe: Describe) -> APIRouter:
+    """Routes of the pages; they show what the index knows, nothing else.
+
+    Parameters
+    ----------
+    describe
+        The description of a result series by Study and Series Instance UID, or `None`.
+    """
     router = APIRouter(include_in_schema=False)
-    pages = _Pages(index, render)
+    pages = _Pages(index, render, describe)
 
     @router.get("/")
     def home(request: Request, state: State = None, cursor: Cursor = None) -> HTMLResponse:
@@ -50,9 +58,13 @@ def create_router(index: StudyIndex, render: Renderer) -> APIRouter:
 class _Pages:
     """Reads the index and fills templates."""
 
-    def __init__(self, index: StudyIndex, render: Renderer) -> None:
+    def __init__(self, index: StudyIndex, render: Renderer, describe: Describe) -> None:
         self._index = index
         self._render = render
+        self._describe = describe
+
+    def _series_of(self, study: StudyRecord) -> list[presentation.ResultSeries]:
+        return presentation.result_series(study, self._describe)
 
     def studies(
         self, template: str, request: Request, state: StudyState | None, cursor: str | None
@@ -73,6 +85,7 @@ class _Pages:
             moving=presentation.moving(studies),
             base_url=str(request.base_url).rstrip("/"),
             show=presentation,
+            series_of=self._series_of,
         )
 
     def study(self, template: str, study_id: str) -> HTMLResponse:
@@ -86,6 +99,7 @@ class _Pages:
             routing=self._index.routing(study_id, study.version),
             moving=presentation.moving([study]),
             show=presentation,
+            series_of=self._series_of,
         )
 
     def _unknown(self) -> HTMLResponse:

@@ -13,10 +13,12 @@ from viewer.dashboard.wording import KINDS, STAGES
 from viewer.ohif.release import MOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from dicom_node.domain.result import ResultEntry
     from dicom_node.domain.study import StudyRecord
+
+    Describe = Callable[[str, str], str | None]
 
 _SHOWN_FIRST = (ResultKind.SC, ResultKind.SEG, ResultKind.SR, ResultKind.PMAP, ResultKind.PDF)
 
@@ -73,22 +75,28 @@ def download_url(study: str, entry: ResultEntry) -> str:
     return f"{url}?accept=application/dicom"
 
 
-def result_series(study: StudyRecord) -> list[ResultSeries]:
-    """The results of a study by series: heatmaps first, then segmentations and reports."""
+def result_series(study: StudyRecord, describe: Describe) -> list[ResultSeries]:
+    """The results of a study by series: heatmaps first, then segmentations and reports.
+
+    Parameters
+    ----------
+    describe
+        The description of a series by Study and Series Instance UID; `None` names it by its kind.
+    """
     by_series: dict[str, list[ResultEntry]] = {}
     for entry in study.results:
         by_series.setdefault(entry.series_instance_uid, []).append(entry)
-    groups = [_series(study.study_instance_uid, tuple(entries)) for entries in by_series.values()]
+    groups = [_series(study.study_instance_uid, tuple(entries), describe) for entries in by_series.values()]
     return sorted(groups, key=lambda group: _SHOWN_FIRST.index(group.kind))
 
 
-def _series(study_instance_uid: str, entries: tuple[ResultEntry, ...]) -> ResultSeries:
+def _series(study_instance_uid: str, entries: tuple[ResultEntry, ...], describe: Describe) -> ResultSeries:
     first, middle = entries[0], entries[len(entries) // 2]
     series = first.series_instance_uid
     picture = instance_url(study_instance_uid, series, middle.sop_instance_uid) + "/rendered"
     return ResultSeries(
         kind=first.kind,
-        name=KINDS[first.kind],
+        name=describe(study_instance_uid, series) or KINDS[first.kind],
         series_instance_uid=series,
         entries=entries,
         viewer_url=viewer_url(study_instance_uid, series),

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from dicom_node.domain.catalog import CatalogPage, CatalogQuery, QueryLevel
 from dicom_node.domain.delivery import Delivery, DeliveryStatus
 from dicom_node.domain.errors import InvalidInstance, NotFound
 from dicom_node.domain.instance import IncomingInstance, InstanceHeader, Receipt, StoreOutcome
@@ -186,6 +187,24 @@ class Http:
         return self.request("POST", url, **options)
 
 
+class Catalog:
+    """Series Descriptions of results, and how often it was asked."""
+
+    def __init__(self) -> None:
+        self.descriptions: dict[str, str] = {}
+        self.asked = 0
+
+    def search(self, query: CatalogQuery) -> CatalogPage:
+        self.asked += 1
+        assert query.level is QueryLevel.SERIES
+        rows = tuple(
+            {"0020000E": {"vr": "UI", "Value": [uid]}, "0008103E": {"vr": "LO", "Value": [text]}}
+            for uid, text in self.descriptions.items()
+            if uid.startswith(str(query.study_instance_uid))
+        )
+        return CatalogPage(rows, len(rows))
+
+
 class World:
     """An application with fakes, and what they saw."""
 
@@ -195,6 +214,7 @@ class World:
         self.audit = Audit()
         self.receiver = Receiver()
         self.completed: list[str] = []
+        self.catalog = Catalog()
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
         install(
             self.app,
@@ -204,6 +224,7 @@ class World:
             receiver=self.receiver,
             complete=self.completed.append,
             ohif_dir=ohif_dir,
+            catalog=self.catalog,  # type: ignore[arg-type]
             node_info=NodeInfo(
                 "Test <Node>",
                 "0.1.0",

@@ -72,6 +72,23 @@ def test_list_shows_finding_confidence_links_delivery_and_purge(full: Any) -> No
     assert "files deleted and key destroyed" in page
 
 
+def test_result_series_are_named_by_their_description_and_asked_for_once(world: Any) -> None:
+    study = world.index.put(world.record("a1"))
+    for result in study.results:
+        world.catalog.descriptions[result.series_instance_uid] = "AI <mask> (mr-brain-extraction 1.0.0)"
+
+    page = world.http.get("/").text
+    world.http.get("/studies/a1")
+
+    assert "AI &lt;mask&gt;" in page
+    assert "AI &lt;mask&gt; (mr" not in page
+    assert world.catalog.asked == 1
+
+
+def test_result_series_without_a_description_are_named_by_their_kind(full: Any) -> None:
+    assert "Structured report" in full.http.get("/").text
+
+
 def test_state_and_stage_stand_in_words(full: Any) -> None:
     page = full.http.get("/").text
 
