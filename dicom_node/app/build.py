@@ -14,7 +14,7 @@ from dicom_node.app.anonymizer import build_anonymizer
 from dicom_node.app.audit import open_audit
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
-from dicom_node.app.retention import RetentionLoop
+from dicom_node.app.retention import expire_results
 from dicom_node.app.senders import build_senders
 from dicom_node.dimse.scp import Peer, StorageScp
 from dicom_node.domain.errors import ConfigurationError
@@ -24,6 +24,7 @@ from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.vault import SqlVault
 from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.complete import CompletionMonitor
+from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.pipeline.services import Services, Stores
 from dicom_node.pipeline.workflow import Pipeline
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from dicom_node.settings import Settings
+
+#: Seconds between two looks for results that are due to go.
+RETENTION_LOOK_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +240,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         readiness=(("disk", built.watermark.check), ("index", lambda: _answers(services))),
         version=distribution_version("dicom-ai-node"),
     )
-    retention = RetentionLoop(services, settings.retention.results_days)
+    days = settings.retention.results_days
+    retention = PollingThread("retention", lambda: expire_results(services, days), every_s=RETENTION_LOOK_S)
     return Node(
         Parts(
             settings=settings,

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import structlog
-
-from dicom_node.domain.errors import NodeError
 from dicom_node.domain.study import ENDED, Slot
 
 if TYPE_CHECKING:
     from dicom_node.domain.study import StudyRecord
     from dicom_node.pipeline.services import Services
-
-log = structlog.get_logger(__name__)
 
 
 def expire_results(services: Services, days: int) -> int:
@@ -47,32 +41,3 @@ def _expire(services: Services, study: StudyRecord) -> None:
     services.vault.forget(study.id)
     services.index.set_results(study.id, study.version, ())
     services.audit.record("study.results_expired", study_id=study.id, version=study.version)
-
-
-class RetentionLoop:
-    """Looks once an hour for results that are due to go."""
-
-    def __init__(self, services: Services, days: int, *, every_s: float = 3600) -> None:
-        self._services = services
-        self._days = days
-        self._every_s = every_s
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start looking in a thread."""
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop looking."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
-            try:
-                expire_results(self._services, self._days)
-            except NodeError as exc:
-                log.warning("retention.failed", code=exc.code)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
-from dicom_node.domain.errors import InternalError, NodeError
+from dicom_node.pipeline.polling import PollingThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +43,7 @@ class CompletionMonitor:
         self._clock = clock
         self._start = start
         self._quiet = timedelta(seconds=quiet_s)
-        self._poll_s = poll_s
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._polling = PollingThread("completion", self.tick, every_s=poll_s)
 
     def resume(self) -> int:
         """Start the pipeline of every study that an earlier process left in `processing`."""
@@ -75,20 +72,8 @@ class CompletionMonitor:
         resumed = self.resume()
         if resumed:
             log.info("pipeline.resumed", count=resumed)
-        self._thread = threading.Thread(target=self._run, name="completion", daemon=True)
-        self._thread.start()
+        self._polling.start()
 
     def stop(self) -> None:
         """Stop looking."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout=10)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._poll_s):
-            try:
-                self.tick()
-            except NodeError as exc:
-                log.warning("completion.failed", code=exc.code)
-            except Exception as exc:  # noqa: BLE001  a stage runner: one bad look must not end all looks
-                log.error("completion.failed", reason=str(InternalError.of(exc)))
+        self._polling.stop()
