@@ -41,6 +41,7 @@ from inference.routing.router import Route, Router
 from inference.runner.engine import ProcessEngine
 from viewer.app import install
 from viewer.node_info import NodeInfo
+from viewer.ohif.release import standard_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,7 +216,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             audit=services.audit,
             receiver=receiver,
             complete=monitor.complete,
-            ohif_dir=None,
+            ohif_dir=standard_folders(settings.node.data_dir)[-1],
+            catalog=services.catalog,
             node_info=NodeInfo(
                 site=settings.node.site,
                 version=distribution_version("dicom-ai-node"),

@@ -4,12 +4,9 @@ pynetdicom's `send_c_store` decodes a data set and encodes it again, which can c
 values of it. Here the bytes go out as they are; the rest of the exchange is the library's.
 """
 
-# ruff: noqa: SLF001 - the association's reactor must be held while its queue is read; see `overridden`
-
 from __future__ import annotations
 
 import io
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +78,7 @@ def send_encoded(
     sop_instance_uid: str,
     encoded: bytes,
 ) -> int:
-    """Send one C-STORE-RQ and return the status of its response.
+    """Send one C-STORE-RQ over an association whose reactor is held, and return the status of its response.
 
     Raises
     ------
@@ -98,16 +95,10 @@ def send_encoded(
     request.AffectedSOPClassUID = UID(sop_class_uid)
     request.AffectedSOPInstanceUID = UID(sop_instance_uid)
     request.DataSet = io.BytesIO(encoded)
-    assoc._reactor_checkpoint.clear()
-    try:
-        while not assoc._is_paused and assoc.is_established:
-            time.sleep(0.0001)
-        if not assoc.is_established:
-            raise DeliveryFailed("the peer ended the association; it is tried again")
-        assoc.dimse.send_msg(request, context.context_id)
-        _, response = assoc.dimse.get_msg(block=True)
-    finally:
-        assoc._reactor_checkpoint.set()
+    if not assoc.is_established:
+        raise DeliveryFailed("the peer ended the association; it is tried again")
+    assoc.dimse.send_msg(request, context.context_id)
+    _, response = assoc.dimse.get_msg(block=True)
     if response is None or not response.is_valid_response or not isinstance(response, C_STORE):
         assoc.abort()
         raise DeliveryFailed("the peer ended the association or did not answer in time; it is tried again")

@@ -12,6 +12,7 @@ import structlog
 
 from dicom_node.dimse.contexts import Proposal, propose, verification_context
 from dicom_node.dimse.encoded_store import choose_context, encoded_data_set, send_encoded
+from dicom_node.dimse.held_reactor import hold_reactor
 from dicom_node.dimse.library import keep_library_quiet
 from dicom_node.dimse.sending_entity import SendingEntity
 from dicom_node.dimse.statuses import SUCCESS, describe, is_stored
@@ -265,6 +266,7 @@ def _associated(address: Address, contexts: list[Any]) -> Iterator[Any]:
             yield None
             return
         raise DeliveryFailed(_refusal(address, assoc))
+    hold_reactor(assoc)
     try:
         yield assoc
     except BaseException:
