@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
@@ -244,6 +245,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
     )
     days = settings.retention.results_days
     retention = PollingThread("retention", lambda: expire_results(services, days), every_s=RETENTION_LOOK_S)
+    # What a crash left there is of no use to the next run, and is not encrypted.
+    shutil.rmtree(services.stores.scratch, ignore_errors=True)
     return Node(
         Parts(
             settings=settings,

@@ -29,8 +29,10 @@ COMPUTE_QUEUE = "compute"
 CLOSE_QUEUE = "close"
 #: Raised where a change to the workflows could not replay what an older node recorded.
 APPLICATION_VERSION = "pipeline-1"
-#: Tries of a stage that fails for a passing reason (a store that does not answer, say).
+#: Tries of a stage that fails for a passing reason (a store that does not answer, say); fewer for a model,
+#: which may take its whole time limit each time.
 STEP_ATTEMPTS = 4
+MODEL_ATTEMPTS = 2
 #: Seconds between two looks of the engine at its queues: what an idle node costs, against 0.1 s of waiting on
 #: average. With `worker_concurrency` it bounds the rate.
 POLL_S = 0.2
@@ -142,7 +144,7 @@ class Pipeline:
                 {
                     "name": f"{stage.value}.{function.__name__}",
                     "retries_allowed": True,
-                    "max_attempts": STEP_ATTEMPTS,
+                    "max_attempts": MODEL_ATTEMPTS if stage is Stage.INFER else STEP_ATTEMPTS,
                     "interval_seconds": 0.5,
                     "should_retry": lambda exc: isinstance(exc, TransientError),
                 },
