@@ -20,6 +20,7 @@ from dicom_node.cli import (
     studies,
 )
 from dicom_node.domain.errors import NodeError
+from dicom_node.observability.logging import configure_logging
 
 app = typer.Typer(
     name="dicom-node",
@@ -43,6 +44,8 @@ app.add_typer(audit.app, name="audit")
 
 def main() -> None:
     """Run the command line."""
+    # `serve` sets it up again as configured. Standard output is for what a command answers.
+    configure_logging("warning")
     try:
         app()
     except NodeError as exc:

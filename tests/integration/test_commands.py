@@ -120,3 +120,14 @@ def test_models_are_shown_and_checked_by_their_sample(run):
     assert "deepbet" in run("models", "show", "mr-brain-extraction")
     assert "files and sample are as the package says" in run("models", "check", "mr-brain-extraction")
     assert "nobody" in run("models", "show", "nobody", expect=1)
+
+
+def test_model_is_shown_checked_and_run(run, small_t1_series, tmp_path):
+    assert "MIT" in run("models", "show", "mr-brain-extraction")
+    assert "as the package says" in run("models", "check", "mr-brain-extraction")
+    for number, ds in enumerate(small_t1_series):
+        ds.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    answer = json.loads(run("models", "run", "mr-brain-extraction", tmp_path, "--json"))
+    assert answer["status"] in {"done", "rejected"}
+    assert answer["gates"]
+    run("models", "show", "no-such-model", expect=1)
