@@ -43,7 +43,9 @@ def print_report(
     console.print("Timings   " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.items()))
     console.print(f"Dashboard {url}/")
     if viewer:
-        console.print(f"In OHIF   {url}/viewer/viewer?StudyInstanceUIDs={study['study_instance_uid']}")
+        link = f"{url}/viewer/viewer?StudyInstanceUIDs={study['study_instance_uid']}"
+        # Broken at the terminal's edge, the link would lead nowhere.
+        console.print(f"In OHIF   {link}", soft_wrap=True)
     else:
         console.print("In OHIF   the viewer is missing: install npm, then run `make viewer`, and start again")
     console.print("[bold]Research use only. Not for diagnosis.[/bold]")
