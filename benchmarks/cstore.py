@@ -14,7 +14,6 @@ than the wall time.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import shutil
@@ -29,16 +28,11 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from support.ct_series import COLUMNS, ROWS, template, write_series
 
-ROWS = COLUMNS = 512
 STARTUP_S = 60
 RUN_S = 300
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
-_PLACE = b"1.2.826.0.1.3680043.10.543.@99999999999999999"
-_UNIQUE = 18  # digits in the place of the @
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,55 +184,6 @@ def serve(data_dir: Path, port: int) -> None:
     signal.sigwait(_STOP_SIGNALS)
     scp.stop()
     database.dispose()
-
-
-def template() -> bytes:
-    """A CT instance whose UIDs end in a place for digits: study, series, and instance."""
-    ds = Dataset()
-    ds.SOPClassUID = CTImageStorage
-    place = _PLACE.decode()
-    ds.StudyInstanceUID = place.replace("@", "1", 1)
-    ds.SeriesInstanceUID = place.replace("@", "2", 1)
-    ds.SOPInstanceUID = place.replace("@", "3", 1)
-    ds.Modality = "CT"
-    ds.PatientName = "Benchmark^CT"
-    ds.PatientID = "BENCH"
-    ds.StudyDate = ds.SeriesDate = ds.AcquisitionDate = ds.ContentDate = "20260101"
-    ds.StudyTime = ds.SeriesTime = ds.AcquisitionTime = ds.ContentTime = "120000"
-    ds.AccessionNumber = "1"
-    ds.Manufacturer = "Benchmark"
-    ds.StudyDescription = "512x512 CT"
-    ds.SeriesDescription = "axial"
-    ds.BodyPartExamined = "CHEST"
-    ds.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    ds.ImagePositionPatient = [0, 0, 0]
-    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    ds.PixelSpacing = [0.7, 0.7]
-    ds.SliceThickness = 1
-    ds.KVP = 120
-    ds.RescaleSlope, ds.RescaleIntercept = 1, -1024
-    ds.WindowCenter, ds.WindowWidth = 40, 400
-    ds.InstanceNumber = ds.SeriesNumber = 1
-    ds.Rows, ds.Columns = ROWS, COLUMNS
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 12, 11, 0
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-    ds.PixelData = np.random.default_rng(1).integers(0, 4096, (ROWS, COLUMNS), np.uint16).tobytes()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    buffer = io.BytesIO()
-    ds.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
-
-
-def write_series(pattern: bytes, folder: Path, count: int, serial: int) -> None:
-    """`count` instances of one study; `serial` is a number that no other call had."""
-    folder.mkdir()
-    rest = b"9" * (_UNIQUE - 1)
-    for number in range(count):
-        study = b"%0*d" % (_UNIQUE - 1, serial)
-        instance = b"%0*d" % (_UNIQUE - 1, serial * 100_000 + number)
-        data = pattern.replace(b"1" + rest, b"1" + study).replace(b"2" + rest, b"2" + study)
-        (folder / f"{number:05d}.dcm").write_bytes(data.replace(b"3" + rest, b"3" + instance))
 
 
 def measure(server: Orthanc | Node, folders: list[Path], count: int) -> tuple[float, float]:
