@@ -1,8 +1,16 @@
 import json
 
+import pytest
 import structlog
 
 from dicom_node.observability.logging import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def restored_logging():
+    """Logging writes to a stream of the test: later tests must not find it closed."""
+    yield
+    structlog.reset_defaults()
 
 
 def _captured(capsys, **fields):
