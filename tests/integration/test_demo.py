@@ -41,7 +41,12 @@ def test_demo_runs_shows_everything_and_runs_again(tmp_path):
         page = httpx.get(dashboard, trust_env=False)
         assert page.status_code == 200
         studies = httpx.get(f"{dashboard}api/studies", trust_env=False).json()["studies"]
-        assert [study["state"] for study in studies] == ["done", "done"]
+        node_log = (tmp_path / "data" / "demo.log").read_text(encoding="utf-8")
+        assert [study["state"] for study in studies] == ["done", "done"], (
+            second.output,
+            studies,
+            node_log[-6000:],
+        )
         second.process.send_signal(signal.SIGINT)
         second.process.wait(30)
     finally:
