@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from dicom_node.cli.client import NodeClient
 from dicom_node.cli.demo_report import is_complete, print_report
 from dicom_node.domain.errors import ConfigurationError, StorageFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STATE_LIMIT_S = 300.0
 READY_LIMIT_S = 60.0
@@ -33,10 +36,18 @@ def demo(
     console = Console()
     http_port, dimse_port = _port(8080, console, "HTTP"), _port(11112, console, "DIMSE")
     url = f"http://127.0.0.1:{http_port}"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    log = data_dir / "demo.log"
+    written_before = log.stat().st_size if log.exists() else 0
     process = _start(data_dir, http_port, dimse_port, quiet_s)
     try:
         client = NodeClient(url)
-        timings = {"node start": _wait_ready(client, process)}
+
+        def own_node_serves() -> bool:
+            # Another node may have taken the port meanwhile and answer in place of ours.
+            return f"{url}/".encode() in log.read_bytes()[written_before:] and client.ready()
+
+        timings = {"node start": _wait_ready(own_node_serves, process)}
         study = _send_and_wait(console, client, f"DICOMNODE@127.0.0.1:{dimse_port}", timings)
         print_report(console, study, timings, url, viewer=client.has_viewer())
         if once:
@@ -106,7 +117,6 @@ def _wait_ended(
 
 
 def _start(data_dir: Path, http_port: int, dimse_port: int, quiet_s: float) -> subprocess.Popen[bytes]:
-    data_dir.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
         "DICOM_NODE_NODE__DATA_DIR": str(data_dir),
@@ -123,12 +133,12 @@ def _start(data_dir: Path, http_port: int, dimse_port: int, quiet_s: float) -> s
         )
 
 
-def _wait_ready(client: NodeClient, process: subprocess.Popen[bytes]) -> float:
+def _wait_ready(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> float:
     started = time.perf_counter()
     while time.perf_counter() - started < READY_LIMIT_S:
         if process.poll() is not None:
             raise ConfigurationError("the node ended at its start; demo.log in the data folder says why")
-        if client.ready():
+        if ready():
             return time.perf_counter() - started
         time.sleep(0.1)
     raise ConfigurationError("the node did not get ready; demo.log in the data folder says why")
