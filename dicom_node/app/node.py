@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from dicom_node.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+#: Data sets are hundreds of thousands of small objects without cycles. With Python's own thresholds the
+#: collector takes most of the time of reading them.
+COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
 class Scp(Protocol):
@@ -85,11 +90,18 @@ class Node:
         http = self._parts.settings.http
         self._socket = _listen(http.host, http.port)
         self._parts.pipeline.launch()
-        for warm_up in self._parts.warm_up:
-            threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+        gc.set_threshold(*COLLECTOR_THRESHOLDS)
+        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         self._parts.monitor.start()
         self._parts.scp.start()
         log.info("node.started", port=self._parts.scp.port, url=self.http_url)
+
+    def _warm_up(self) -> None:
+        for warm_up in self._parts.warm_up:
+            warm_up()
+        # Dictionaries and tables of the libraries stay for good: the collector need not walk them again.
+        gc.collect()
+        gc.freeze()
 
     def serve(self) -> None:
         """Serve HTTP until SIGINT or SIGTERM, then stop everything."""
