@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dicom_node.domain.instance import SourceInstance
     from dicom_node.pipeline.services import Services
 
-#: Instances that are written at once.
-WRITERS = 8
+#: Instances that are written at once; more only wait for the interpreter (256 instances: 0.61 s by 3, 0.72 by 8).
+WRITERS = 3
 
 
 @dataclass(frozen=True, slots=True)
