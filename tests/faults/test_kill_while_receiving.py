@@ -7,7 +7,7 @@ import time
 
 import pytest
 from pydicom.uid import generate_uid
-from pynetdicom import AE
+from pynetdicom import AE, evt
 
 pytestmark = [
     pytest.mark.faults,
@@ -22,10 +22,12 @@ def _store_until_cut(node, pending, acknowledged):
     ae = AE("TEST")
     ae.add_requested_context(pending[0].SOPClassUID, pending[0].file_meta.TransferSyntaxUID)
     ae.connection_timeout = ae.dimse_timeout = ae.acse_timeout = 5
-    assoc = ae.associate("127.0.0.1", node.dimse_port, ae_title=node.ae_title)
-    if not assoc.is_established:
-        return
+    opened = []
+    keep = (evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc.dul.socket.socket))
+    assoc = ae.associate("127.0.0.1", node.dimse_port, ae_title=node.ae_title, evt_handlers=[keep])
     try:
+        if not assoc.is_established:
+            return
         while pending:
             try:
                 status = assoc.send_c_store(pending[0])
@@ -38,6 +40,9 @@ def _store_until_cut(node, pending, acknowledged):
     finally:
         if assoc.is_established:
             assoc.release()
+        # pynetdicom does not close where the shutdown fails; a later test would hear of it.
+        for connection in opened:
+            connection.close()
 
 
 def test_every_acknowledged_instance_is_there_once(start_node, small_t1_series):
