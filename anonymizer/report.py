@@ -8,9 +8,11 @@ PS3.15 §E.1.1; MIDI-B (Rutherford et al., 2025) on reports that can be audited.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: What became of the pixels of an instance.
 PIXEL_STATES: Final = ("none", "unchanged", "redacted", "not-checked")
