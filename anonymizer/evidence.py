@@ -21,6 +21,8 @@ from anonymizer.part10 import text_value
 from anonymizer.text import decode, encodings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from anonymizer.codec import Dataset
 
 MIN_NAME_PART: Final = 3
@@ -91,8 +93,23 @@ class Evidence:
     """Strings to look for, lower case, each with the keyword-giving tag it was found under."""
 
     body_parts: frozenset[str] = frozenset()
+    #: Tags whose values the profile keeps: not looked for.
+    retained: frozenset[int] = frozenset()
     strings: dict[str, int] = field(default_factory=dict)
     dates: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def merged(cls, parts: Iterable[Evidence]) -> Evidence:
+        """Evidence of all parts together; the first part says what is retained."""
+        whole = cls()
+        for number, part in enumerate(parts):
+            if number == 0:
+                whole.body_parts, whole.retained = part.body_parts, part.retained
+            for string, tag in part.strings.items():
+                whole.strings.setdefault(string, tag)
+            for form, tag in part.dates.items():
+                whole.dates.setdefault(form, tag)
+        return whole
 
     def collect(self, dataset: Dataset, inherited: tuple[str, ...] = ("iso8859",)) -> None:
         """Take in a data set with all its items."""
