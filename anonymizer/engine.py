@@ -17,7 +17,7 @@ from anonymizer.errors import CannotVouch
 from anonymizer.evidence import Evidence
 from anonymizer.markers import MARKERS, markers
 from anonymizer.part10 import Part10, standard_dictionary, text_value
-from anonymizer.pixels import check_described, cut_surplus
+from anonymizer.pixels.extent import check_described, cut_surplus
 from anonymizer.plan import Plan
 from anonymizer.profile import Profile
 from anonymizer.table import load_attribute_types, load_table

@@ -17,7 +17,7 @@ from anonymizer.engine import ISSUER_OF_PATIENT_ID, PATIENT_ID, STUDY_INSTANCE_U
 from anonymizer.errors import RestoreError, Unreadable
 from anonymizer.markers import MARKERS
 from anonymizer.part10 import Part10, standard_dictionary, text_value
-from anonymizer.pixels import PIXELS
+from anonymizer.pixels.extent import PIXELS
 from anonymizer.table import load_table
 from anonymizer.text import CHARACTER_SET, ENCODED_VRS, decode, encodings, from_json
 from anonymizer.uids import ROOT, PatientMapper, is_registered

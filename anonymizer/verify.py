@@ -21,7 +21,7 @@ from anonymizer.codec import Encapsulated
 from anonymizer.dummies import DUMMY_TEXTS
 from anonymizer.errors import CannotVouch
 from anonymizer.markers import markers
-from anonymizer.pixels import PIXELS
+from anonymizer.pixels.extent import PIXELS
 from anonymizer.plan import REPEATING
 from anonymizer.text import decode, encodings
 from anonymizer.uids import is_registered
