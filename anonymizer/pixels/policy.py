@@ -1,0 +1,77 @@
+"""Which instances have to be looked at: text is burned in by scanners of some kinds, and by software.
+
+References
+----------
+PS3.3 §C.7.6.1.1.2 (Image Type), §C.7.6.1 (Burned In Annotation); PS3.15 §E.3.1 (Clean Pixel Data);
+PS3.4 §B.5 (Storage SOP Classes).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pydicom import uid
+
+from anonymizer.codec import PIXEL_DATA
+from anonymizer.part10 import text_value
+
+if TYPE_CHECKING:
+    from anonymizer.codec import Dataset
+
+IMAGE_TYPE, SOP_CLASS_UID, MODALITY = 0x00080008, 0x00080016, 0x00080060
+CONVERSION_TYPE, BURNED_IN_ANNOTATION = 0x00080064, 0x00280301
+
+#: Numbers on a grid, not pictures that software draws on.
+_MEASURED: Final = frozenset(
+    {
+        uid.SegmentationStorage,
+        uid.LabelMapSegmentationStorage,
+        uid.ParametricMapStorage,
+        uid.RTDoseStorage,
+        uid.DeformableSpatialRegistrationStorage,
+        uid.RawDataStorage,
+        uid.VLWholeSlideMicroscopyImageStorage,
+    }
+)
+#: Reconstructed slices: the scanner writes no text into them.
+_RECONSTRUCTED: Final = frozenset(
+    {
+        uid.CTImageStorage,
+        uid.EnhancedCTImageStorage,
+        uid.LegacyConvertedEnhancedCTImageStorage,
+        uid.MRImageStorage,
+        uid.EnhancedMRImageStorage,
+        uid.LegacyConvertedEnhancedMRImageStorage,
+        uid.PositronEmissionTomographyImageStorage,
+        uid.EnhancedPETImageStorage,
+        uid.LegacyConvertedEnhancedPETImageStorage,
+        uid.NuclearMedicineImageStorage,
+    }
+)
+#: Values of Image Type, from the third on, that name a picture of a screen.
+_CAPTURED: Final = ("SCREEN", "CAPTURE", "DOSE", "REPORT", "PROTOCOL", "RESULT TABLE")
+#: Image Type of whole slide images that show the glass around the specimen, and its label.
+_AROUND_SPECIMEN: Final = ("LABEL", "OVERVIEW", "LOCALIZER", "THUMBNAIL")
+
+
+def needs_look(dataset: Dataset) -> bool:
+    """Whether an instance is of a kind that often carries text in its pixels.
+
+    True for every picture but reconstructed slices (CT, MR, PET, NM) whose Image Type is
+    ORIGINAL\\PRIMARY and that say nothing else; Burned In Annotation NO is not believed.
+    """
+    if PIXEL_DATA not in dataset:
+        return False
+    image_type = [part.strip() for part in text_value(dataset, IMAGE_TYPE).upper().split("\\")]
+    if text_value(dataset, BURNED_IN_ANNOTATION).upper() == "YES":
+        return True
+    sop_class_uid = text_value(dataset, SOP_CLASS_UID)
+    if sop_class_uid == uid.VLWholeSlideMicroscopyImageStorage:
+        return any(part in _AROUND_SPECIMEN for part in image_type)
+    if sop_class_uid in _MEASURED:
+        return False
+    if sop_class_uid not in _RECONSTRUCTED or CONVERSION_TYPE in dataset:
+        return True
+    if any(word in part for part in image_type[2:] for word in _CAPTURED):
+        return True
+    return image_type[:2] != ["ORIGINAL", "PRIMARY"]
