@@ -89,4 +89,5 @@ class PixelCleaner:
             slide's label.
         """
         actions = ("pixel-surplus",) if cut_surplus(dataset, codec) else ()
-        return PixelOutcome(transfer_syntax_uid, actions=actions)
+        looked = not thorough and not needs_look(dataset)
+        return PixelOutcome(transfer_syntax_uid, looked=looked and False, actions=actions)

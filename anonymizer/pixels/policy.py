@@ -25,12 +25,8 @@ CONVERSION_TYPE, BURNED_IN_ANNOTATION = 0x00080064, 0x00280301
 _MEASURED: Final = frozenset(
     {
         uid.SegmentationStorage,
-        uid.LabelMapSegmentationStorage,
         uid.ParametricMapStorage,
         uid.RTDoseStorage,
-        uid.DeformableSpatialRegistrationStorage,
-        uid.RawDataStorage,
-        uid.VLWholeSlideMicroscopyImageStorage,
     }
 )
 #: Reconstructed slices: the scanner writes no text into them.
@@ -55,7 +51,7 @@ _AROUND_SPECIMEN: Final = ("LABEL", "OVERVIEW", "LOCALIZER", "THUMBNAIL")
 
 
 def needs_look(dataset: Dataset) -> bool:
-    """Whether an instance is of a kind that often carries text in its pixels.
+    r"""Whether an instance is of a kind that often carries text in its pixels.
 
     True for every picture but reconstructed slices (CT, MR, PET, NM) whose Image Type is
     ORIGINAL\\PRIMARY and that say nothing else; Burned In Annotation NO is not believed.
@@ -68,7 +64,7 @@ def needs_look(dataset: Dataset) -> bool:
     sop_class_uid = text_value(dataset, SOP_CLASS_UID)
     if sop_class_uid == uid.VLWholeSlideMicroscopyImageStorage:
         return any(part in _AROUND_SPECIMEN for part in image_type)
-    if sop_class_uid in _MEASURED:
+    if sop_class_uid in _MEASURED or text_value(dataset, MODALITY) == "SEG":
         return False
     if sop_class_uid not in _RECONSTRUCTED or CONVERSION_TYPE in dataset:
         return True
