@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from anonymizer.eligibility import WAIVABLE
 from anonymizer.errors import CannotVouch, RestoreError
+from anonymizer.profile import BASIC_PROFILE
+from anonymizer.report import StudyReport
+from dicom_node.domain.deidentification import DeidentificationReport
 from dicom_node.domain.errors import Quarantined, ReidentificationFailed
 from dicom_node.domain.identity import DeidentifiedInstance, OriginalIdentity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from anonymizer.engine import Engine
+    from anonymizer.report import InstanceReport
     from anonymizer.restore import Restorer
     from anonymizer.uids import UidMapper
 
@@ -30,12 +37,13 @@ class AnonymizerAdapter:
         self._engine = engine
         self._restorer = restorer
 
-    def deidentify(self, part10: bytes) -> DeidentifiedInstance:
+    def deidentify(self, part10: bytes, *, vouched: frozenset[str] = frozenset()) -> DeidentifiedInstance:
         """See `ports.Deidentifier.deidentify`."""
         try:
-            out = self._engine.deidentify(part10)
+            out = self._engine.deidentify(part10, vouched=vouched)
         except CannotVouch as exc:
-            raise Quarantined(str(exc)) from exc
+            vouchable = exc.rule in WAIVABLE and exc.rule not in vouched
+            raise Quarantined(str(exc), exc.rule, vouchable=vouchable) from exc
         return DeidentifiedInstance(
             study_instance_uid=out.study_instance_uid,
             series_instance_uid=out.series_instance_uid,
@@ -43,7 +51,17 @@ class AnonymizerAdapter:
             sop_class_uid=out.sop_class_uid,
             data=out.data,
             identity=OriginalIdentity(out.original_attributes, out.uids),
+            report=out.report,
         )
+
+    def summarise(self, reports: Iterable[object], quarantined: Mapping[str, int]) -> DeidentificationReport:
+        """See `ports.Deidentifier.summarise`."""
+        engine = self._engine
+        total = StudyReport(f"{BASIC_PROFILE[1]}, PS3.15 {engine.edition}", options=engine.profile.codes)
+        total.add_all(cast("Iterable[InstanceReport]", reports))
+        for reason, count in quarantined.items():
+            total.quarantined[reason] += count
+        return DeidentificationReport.from_json(total.as_json())
 
     def restore(self, part10: bytes, identity: OriginalIdentity, own_uids: frozenset[str]) -> bytes:
         """See `ports.Reidentifier.restore`."""

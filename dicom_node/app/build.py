@@ -21,6 +21,7 @@ from dicom_node.dimse.scp import Peer, StorageScp
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.index.catalog import SqlCatalog
 from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.quarantine import SqlQuarantine
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.vault import SqlVault
 from dicom_node.observability.metrics import PrometheusMetrics
@@ -135,6 +136,7 @@ def build_services(settings: Settings) -> Built:
         clock=clock,
         index=SqlStudyIndex(database, clock),
         catalog=SqlCatalog(database),
+        quarantine=SqlQuarantine(database, clock),
         vault=SqlVault(database, master.derive("vault")),
         stores=Stores(
             spool=spool,
@@ -142,6 +144,7 @@ def build_services(settings: Settings) -> Built:
             quarantine=quarantine,
             results=results,
             keys=keys,
+            quarantine_keys=quarantine_keys,
             read=router.read,
             scratch=data_dir / "scratch",
         ),

@@ -111,9 +111,22 @@ class Gone(PermanentError):
 
 
 class Quarantined(PermanentError):
-    """De-identification cannot vouch for the instance; it is kept back."""
+    """De-identification cannot vouch for the instance; it is kept back.
+
+    Parameters
+    ----------
+    rule
+        Stable short name of the rule that it failed.
+    vouchable
+        Whether a person who looked at the instance can answer for it instead.
+    """
 
     code = "quarantined"
+
+    def __init__(self, message: str, rule: str = "unknown", *, vouchable: bool = False) -> None:
+        super().__init__(message)
+        self.rule = rule
+        self.vouchable = vouchable
 
 
 class ReidentificationFailed(PermanentError):

@@ -48,6 +48,8 @@ class DeidentifiedInstance:
         Part 10 bytes with a new File Meta.
     identity
         What was taken from this instance.
+    report
+        What was done, without a value; only `ports.Deidentifier.summarise` looks into it.
     """
 
     study_instance_uid: str
@@ -56,3 +58,4 @@ class DeidentifiedInstance:
     sop_class_uid: str
     data: bytes
     identity: OriginalIdentity
+    report: object = None

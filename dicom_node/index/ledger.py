@@ -146,6 +146,41 @@ def find_source(connection: Connection, sop_instance_uid: str) -> SourceInstance
     return None if row is None else SourceInstance(*row)
 
 
+def last_source(
+    connection: Connection, study_id: str, sop_instance_uid: str, sha256: str
+) -> SourceInstance | None:
+    """The newest row of an instance with these bytes, purged or not."""
+    row = connection.execute(
+        select(*_SOURCE_COLUMNS)
+        .where(
+            instances.c.study_id == study_id,
+            instances.c.sop_instance_uid == sop_instance_uid,
+            instances.c.sha256 == sha256,
+        )
+        .order_by(instances.c.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else SourceInstance(*row)
+
+
+def retire(
+    connection: Connection, study_id: str, sop_instance_uid: str, sha256: str, now: datetime
+) -> str | None:
+    """Mark the unpurged row of these bytes purged; its spool ref, or `None` where there was none."""
+    spool_ref: str | None = connection.execute(
+        update(instances)
+        .where(
+            instances.c.study_id == study_id,
+            instances.c.sop_instance_uid == sop_instance_uid,
+            instances.c.sha256 == sha256,
+            instances.c.purged_at.is_(None),
+        )
+        .values(purged_at=now)
+        .returning(instances.c.spool_ref)
+    ).scalar()
+    return spool_ref
+
+
 def sources(connection: Connection, study_id: str, version: int) -> list[SourceInstance]:
     """The unpurged instances of a study up to a version."""
     found = connection.execute(_SOURCES, {"study_id": study_id, "up_to": version})

@@ -1,4 +1,4 @@
-"""What came of each version: routing, runs, results, deliveries."""
+"""What came of each version: de-identification, routing, runs, results, deliveries."""
 
 from __future__ import annotations
 
@@ -9,16 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, and_, delete, insert, select, update
 
+from dicom_node.domain.deidentification import DeidentificationReport
 from dicom_node.domain.delivery import Delivery, DeliveryStatus
 from dicom_node.domain.result import ResultEntry, ResultKind
 from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
-from dicom_node.index.tables.outcomes import deliveries, results, routing, runs
+from dicom_node.index.tables.outcomes import deidentification, deliveries, results, routing, runs
 from dicom_node.index.tables.studies import studies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Connection, Row
+
+
+def set_deidentification(
+    connection: Connection, study_id: str, version: int, report: DeidentificationReport
+) -> None:
+    """Replace the report of a version."""
+    row = {"report": json.dumps(report.as_json())}
+    _replace(connection, deidentification, study_id, version, [row])
+
+
+def find_deidentification(
+    connection: Connection, study_id: str, version: int
+) -> DeidentificationReport | None:
+    """The report of a version."""
+    text = connection.execute(
+        select(deidentification.c.report).where(
+            deidentification.c.study_id == study_id, deidentification.c.version == version
+        )
+    ).scalar()
+    return None if text is None else DeidentificationReport.from_json(json.loads(text))
 
 
 def set_routing(connection: Connection, study_id: str, version: int, decision: RoutingDecision) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, func, select
 
 from dicom_node.domain.errors import NotFound
 from dicom_node.domain.study import Stage, StudyRecord, StudyState
+from dicom_node.index import cursors
 from dicom_node.index.outcomes import Outcomes
 from dicom_node.index.tables.studies import studies
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: A study that was opened but holds nothing yet (its first instance was refused, say) is not shown.
 _SHOWN: Final = studies.c.received_instances > 0
 
@@ -58,17 +55,11 @@ def page_of_studies(
     if study_instance_uid is not None:
         query = query.where(studies.c.study_instance_uid == study_instance_uid)
     if cursor is not None:
-        created_at, study_id = _decode(cursor)
-        query = query.where(
-            or_(
-                studies.c.created_at < created_at,
-                and_(studies.c.created_at == created_at, studies.c.id < study_id),
-            )
-        )
+        query = query.where(cursors.follows(studies, cursor))
     query = query.order_by(studies.c.created_at.desc(), studies.c.id.desc()).limit(limit + 1)
     rows = connection.execute(query).all()
     shown = rows[:limit]
-    following = _encode(shown[-1]) if shown and len(rows) > limit else None
+    following = cursors.encode(shown[-1]) if shown and len(rows) > limit else None
     return _records(connection, shown), following
 
 
@@ -109,17 +100,3 @@ def _record(row: Row[Any], outcomes: Outcomes) -> StudyRecord:
         results=tuple(outcomes.results.get(row.id, ())),
         deliveries=tuple(outcomes.deliveries.get(row.id, ())),
     )
-
-
-def _encode(row: Row[Any]) -> str:
-    microseconds = (row.created_at - _EPOCH) // timedelta(microseconds=1)
-    return base64.urlsafe_b64encode(f"{microseconds}:{row.id}".encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> tuple[datetime, str]:
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        microseconds, _, study_id = base64.urlsafe_b64decode(padded).decode("ascii").partition(":")
-        return _EPOCH + timedelta(microseconds=int(microseconds)), study_id
-    except (ValueError, OverflowError, binascii.Error) as exc:
-        raise NotFound("the cursor is none that the node gave; ask for the first page again") from exc

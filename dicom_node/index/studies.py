@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from dicom_node.domain.deidentification import DeidentificationReport
     from dicom_node.domain.delivery import Delivery
     from dicom_node.domain.errors import NodeError
     from dicom_node.domain.instance import SourceInstance, StoreOutcome
@@ -88,6 +89,15 @@ class SqlStudyIndex:
         """See `ports.StudyIndex.routing`."""
         with peeking(self._engine) as connection:
             return outcomes.find_routing(connection, study_id, version)
+
+    def set_deidentification(self, study_id: str, version: int, report: DeidentificationReport) -> None:
+        """See `ports.StudyIndex.set_deidentification`."""
+        transact(self._engine, lambda c: outcomes.set_deidentification(c, study_id, version, report))
+
+    def deidentification(self, study_id: str, version: int) -> DeidentificationReport | None:
+        """See `ports.StudyIndex.deidentification`."""
+        with peeking(self._engine) as connection:
+            return outcomes.find_deidentification(connection, study_id, version)
 
     def set_runs(self, study_id: str, version: int, runs: Sequence[Run]) -> None:
         """See `ports.StudyIndex.set_runs`."""

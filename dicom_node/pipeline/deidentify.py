@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
 from dicom_node.domain.errors import Quarantined
 from dicom_node.domain.identity import OriginalIdentity
 from dicom_node.domain.study import Slot
+from dicom_node.pipeline import quarantine
 
 if TYPE_CHECKING:
+    from dicom_node.domain.identity import DeidentifiedInstance
     from dicom_node.domain.instance import SourceInstance
     from dicom_node.pipeline.services import Services
 
@@ -47,19 +49,31 @@ def deidentify(services: Services, study_id: str, version: int) -> DeidentifyOut
     entries: list[CatalogEntry] = []
     quarantined: Counter[str] = Counter()
     identity = OriginalIdentity({}, {})
+    reports: list[object] = []
+    passed: list[SourceInstance] = []
     sources = services.index.sources(study_id, version)
+    vouched = services.quarantine.vouched(study_id)
+
+    def one(source: SourceInstance) -> _Passed | str:
+        waived = vouched.get((source.sop_instance_uid, source.sha256), frozenset())
+        return _deidentify_one(services, source, version, waived)
+
     # Writes wait for the disk: side by side their waits fall together.
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="deidentify") as pool:
-        for outcome in pool.map(lambda source: _deidentify_one(services, source), sources):
+        for source, outcome in zip(sources, pool.map(one, sources), strict=True):
             if isinstance(outcome, str):
                 quarantined[outcome] += 1
                 continue
-            entry, taken = outcome
-            identity = identity.merged(taken)
-            entries.append(entry)
+            identity = identity.merged(outcome.out.identity)
+            entries.append(outcome.entry)
+            reports.append(outcome.out.report)
+            passed.append(source)
     if entries:
         services.vault.put(study_id, identity)
         services.catalog.publish(entries)
+    quarantine.lift(services, study_id, passed)
+    report = services.deidentifier.summarise(reports, quarantined)
+    services.index.set_deidentification(study_id, version, report)
     services.audit.record(
         "study.deidentified",
         study_id=study_id,
@@ -70,18 +84,25 @@ def deidentify(services: Services, study_id: str, version: int) -> DeidentifyOut
     return DeidentifyOutcome(len(entries), dict(quarantined))
 
 
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    entry: CatalogEntry
+    out: DeidentifiedInstance
+
+
 def _deidentify_one(
-    services: Services, source: SourceInstance
-) -> tuple[CatalogEntry, OriginalIdentity] | str:
-    """Entry and identity of an instance, or the reason why it went to quarantine."""
+    services: Services, source: SourceInstance, version: int, vouched: frozenset[str]
+) -> _Passed | str:
+    """What passed, or the reason why the instance went to quarantine."""
     data = services.stores.spool.read(source.spool_ref)
     slot = Slot(source.study_id, source.epoch)
     try:
-        out = services.deidentifier.deidentify(data)
+        out = services.deidentifier.deidentify(data, vouched=vouched)
     except Quarantined as exc:
-        return _quarantine(services, source, data, str(exc))
+        return quarantine.hold(services, source, version, data, exc)
     if out.sop_instance_uid != source.sop_instance_uid:
-        return _quarantine(services, source, data, "the UID is not the one that the instance came under")
+        other = Quarantined("the UID is not the one that the instance came under", "other-uid")
+        return quarantine.hold(services, source, version, data, other)
     ref = services.stores.work.write(slot, f"{out.sop_instance_uid}.dcm", io.BytesIO(out.data))
     transfer_syntax_uid, attributes = services.reader.read(out.data)
     entry = CatalogEntry(
@@ -95,17 +116,5 @@ def _deidentify_one(
         ref=ref,
         attributes=attributes,
     )
-    return entry, out.identity
-
-
-def _quarantine(services: Services, source: SourceInstance, data: bytes, reason: str) -> str:
-    slot = Slot(source.study_id, source.epoch)
-    services.stores.quarantine.write(slot, f"{source.sop_instance_uid}.dcm", io.BytesIO(data))
-    services.metrics.count("instances_quarantined")
-    services.audit.record(
-        "instance.quarantined",
-        study_id=source.study_id,
-        sop_instance_uid=source.sop_instance_uid,
-        reason=reason,
-    )
-    return reason
+    # The bytes lie in the work area now; of the instance only identity and report are asked for again.
+    return _Passed(entry, replace(out, data=b""))

@@ -23,7 +23,10 @@ class Stores:
     work
         De-identified instances and predictions, encrypted by slot with the same key.
     quarantine
-        Instances that de-identification could not vouch for, encrypted with a key that outlives the purge.
+        Instances that de-identification could not vouch for, each encrypted with a key of its own that
+        outlives the purge.
+    keys, quarantine_keys
+        Keys of spool and work area, and of the quarantine.
     results
         Result objects, pseudonymous; the slot's epoch is the run version here.
     read
@@ -37,6 +40,7 @@ class Stores:
     quarantine: ports.BlobStore
     results: ports.BlobStore
     keys: ports.DataKeys
+    quarantine_keys: ports.DataKeys
     read: Callable[[str], bytes]
     scratch: Path
 
@@ -56,6 +60,7 @@ class Services:
     clock: ports.Clock
     index: ports.StudyIndex
     catalog: ports.Catalog
+    quarantine: ports.Quarantine
     vault: ports.Vault
     stores: Stores
     deidentifier: ports.Deidentifier

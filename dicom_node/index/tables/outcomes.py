@@ -1,10 +1,19 @@
-"""What came of a version of a study: routing, runs, results, deliveries."""
+"""What came of a version of a study: de-identification, routing, runs, results, deliveries."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKey, Integer, String, Table, Text
 
 from dicom_node.index.tables.base import Uid, metadata, ordered
+
+deidentification = Table(
+    "deidentification",
+    metadata,
+    Column("study_id", ForeignKey("studies.id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    # `DeidentificationReport` as JSON.
+    Column("report", Text, nullable=False),
+)
 
 routing = Table(
     "routing",
