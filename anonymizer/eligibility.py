@@ -1,8 +1,8 @@
 """Which instances this version can vouch for at all: the rest is kept back, with the reason.
 
-Attributes can be cleaned by the table; identity inside pixels, documents, sound or video cannot, as long
-as nothing looks into them. So such instances pass only on the word of the sender (Burned In Annotation
-NO), and those that hold a document, sound or video not at all.
+Attributes can be cleaned by the table; identity inside documents, sound or video cannot, and inside pixels
+only where something looks into them. Where nothing does, such instances pass only on the word of the sender
+(Burned In Annotation NO), and those that hold a document, sound or video only when a person answers for them.
 
 References
 ----------
@@ -19,7 +19,7 @@ from anonymizer.errors import CannotVouch
 from anonymizer.part10 import text_value
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator
 
     from anonymizer.codec import Dataset
 
@@ -49,6 +49,21 @@ _ASK_SENDER: Final = (
 )
 
 
+#: Rules that a person who looked at the instance may answer for: what it shows, not what its header says.
+WAIVABLE: Final = frozenset(
+    {
+        "burned-in-annotation",
+        "encapsulated-document",
+        "pixels-hold-text",
+        "pixels-not-looked-at",
+        "pixels-not-vouched-for",
+        "recognizable-person",
+        "screen-capture",
+        "slide-label",
+    }
+)
+
+
 def check_transfer_syntax(transfer_syntax_uid: str) -> None:
     """Refuse video, and pixel data that lie elsewhere.
 
@@ -67,51 +82,70 @@ def check_transfer_syntax(transfer_syntax_uid: str) -> None:
         )
 
 
-def check_instance(dataset: Dataset, more_classes: Container[str]) -> None:
-    """Refuse an instance that may hold identity where the table does not reach.
+def check_instance(
+    dataset: Dataset,
+    more_classes: Container[str],
+    vouched: frozenset[str] = frozenset(),
+    *,
+    pixels_are_cleaned: bool = False,
+) -> None:
+    """Refuse an instance that may hold identity where neither the table nor a look at pixels reaches.
 
     Parameters
     ----------
     more_classes
         Storage SOP Classes besides those that pydicom's dictionary names.
+    vouched
+        Rules for which a person who looked answers (`WAIVABLE`).
+    pixels_are_cleaned
+        The pixels will be looked at: what they may hold is no reason to refuse.
 
     Raises
     ------
     CannotVouch
     """
     name = _class_name(text_value(dataset, SOP_CLASS), more_classes)
+    for rule, advice, keyword in _doubts(dataset, name, pixels_are_cleaned=pixels_are_cleaned):
+        if rule not in vouched or rule not in WAIVABLE:
+            raise CannotVouch(rule, advice, keyword)
+
+
+def _doubts(dataset: Dataset, name: str, *, pixels_are_cleaned: bool) -> Iterator[tuple[str, str, str]]:
+    """Rule, advice and keyword of everything that speaks against an instance."""
     if "Encapsulated" in name:
-        raise CannotVouch(
-            "encapsulated-document",
-            "documents and models are not de-identified in this version",
-            "SOPClassUID",
-        )
+        advice = "documents and models are not cleaned; look at it, then release or delete it"
+        yield "encapsulated-document", advice, "SOPClassUID"
     if name.startswith("Video"):
-        raise CannotVouch("video", "video is not de-identified in this version", "SOPClassUID")
+        yield "video", "video is not cleaned; look at it, then release or delete it", "SOPClassUID"
     if "Voice" in name or "Audio" in name:
-        raise CannotVouch("audio", "recorded sound may hold a voice; leave it out", "SOPClassUID")
+        yield "audio", "recorded sound may hold a voice; leave it out", "SOPClassUID"
+    photograph = any(word in name for word in _SHOWS_PERSONS)
+    if photograph and text_value(dataset, RECOGNIZABLE).upper() != "NO":
+        yield (
+            "recognizable-person",
+            "a photograph may show a face; have the sender state Recognizable Visual Features NO",
+            "RecognizableVisualFeatures",
+        )
+    if not pixels_are_cleaned:
+        yield from _doubts_about_pixels(dataset, name)
+
+
+def _doubts_about_pixels(dataset: Dataset, name: str) -> Iterator[tuple[str, str, str]]:
     burned_in = text_value(dataset, BURNED_IN).upper()
     if burned_in == "YES":
-        raise CannotVouch(
+        yield (
             "burned-in-annotation",
             "the sender says that text is burned in; clean the pixels first",
             "BurnedInAnnotation",
         )
-    if any(word in name for word in _SHOWS_PERSONS) and text_value(dataset, RECOGNIZABLE).upper() != "NO":
-        raise CannotVouch(
-            "recognizable-person",
-            "a photograph may show a face; have the sender state Recognizable Visual Features NO after a"
-            " look",
-            "RecognizableVisualFeatures",
-        )
-    if burned_in != "NO":
+    elif burned_in != "NO":
         if any(word in name for word in _OFTEN_ANNOTATED):
-            raise CannotVouch("pixels-not-vouched-for", _ASK_SENDER, "BurnedInAnnotation")
+            yield "pixels-not-vouched-for", _ASK_SENDER, "BurnedInAnnotation"
         kinds = {kind.strip() for kind in text_value(dataset, IMAGE_TYPE).upper().split("\\")}
         if kinds & _CAPTURES or ("Whole Slide" in name and kinds & _SLIDE_LABELS):
-            raise CannotVouch("screen-capture", _ASK_SENDER, "ImageType")
+            yield "screen-capture", _ASK_SENDER, "ImageType"
     if _overlay_in_pixels(dataset):
-        raise CannotVouch(
+        yield (
             "overlay-in-pixel-data",
             "an overlay lies in unused bits of the pixel data; move it out or clear those bits first",
             "OverlayBitPosition",

@@ -7,32 +7,49 @@ PS3.15 Annex E; PS3.3 §C.12.1 (SOP Common), §C.7.1.1 (Patient Identity Removed
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from anonymizer.actions import Pass
+from anonymizer.cleaning import TextCleaner
 from anonymizer.codec import Codec, Dataset, Element
+from anonymizer.content import ContentRules
+from anonymizer.context import StudyContext, Survey
+from anonymizer.dates import DateMapper, shift
+from anonymizer.element_text import ElementText
 from anonymizer.eligibility import check_instance, check_transfer_syntax
-from anonymizer.errors import CannotVouch
+from anonymizer.errors import CannotVouch, OptionUnavailable
 from anonymizer.evidence import Evidence
+from anonymizer.leaves import Tools
 from anonymizer.markers import MARKERS, markers
-from anonymizer.part10 import Part10, standard_dictionary, text_value
-from anonymizer.pixels.extent import check_described, cut_surplus
+from anonymizer.part10 import File, Part10, standard_dictionary, text_value
+from anonymizer.pixels.extent import PIXELS, check_described, cut_surplus
 from anonymizer.plan import Plan
-from anonymizer.profile import Profile
-from anonymizer.table import load_attribute_types, load_table
+from anonymizer.profile import Option, Profile
+from anonymizer.report import InstanceReport
+from anonymizer.table import (
+    load_attribute_types,
+    load_content_rules,
+    load_known_attributes,
+    load_safe_private,
+    load_table,
+)
 from anonymizer.text import encodings, plain_text, to_json
 from anonymizer.uids import PatientMapper, UidMapper
-from anonymizer.verify import Verifier
+from anonymizer.verify import Verifier, keyword
 
 if TYPE_CHECKING:
-    from collections import Counter
+    from datetime import date
+
+    from anonymizer.pixels.cleaner import PixelCleaner, PixelOutcome
 
 DIRECTORY_RECORDS: Final = 0x00041220
 SOP_CLASS_UID: Final = 0x00080016
 SOP_INSTANCE_UID: Final = 0x00080018
 STUDY_INSTANCE_UID: Final = 0x0020000D
 SERIES_INSTANCE_UID: Final = 0x0020000E
+INSTANCE_NUMBER: Final = 0x00200013
 PATIENT_NAME: Final = 0x00100010
 PATIENT_ID: Final = 0x00100020
 ISSUER_OF_PATIENT_ID: Final = 0x00100021
@@ -65,16 +82,16 @@ class Deidentified:
     Attributes
     ----------
     study_instance_uid, series_instance_uid, sop_instance_uid
-        Pseudonymous.
+        Pseudonymous, unless an option retains UIDs.
     data
         Part 10 bytes.
     original_attributes
         Changed or removed patient and study attributes: tag (8 hexadecimal digits) to DICOM JSON of the
         original, or `None` where it was absent. Identity.
     uids
-        Pseudonymous to original UID, for every UID that was replaced. Identity.
-    actions
-        How often each rule was applied: an action of Table E.1-1, `K`, or a rule beyond the table.
+        Pseudonymous to original UID, for every UID that was replaced or retained. Identity.
+    report
+        What was done. No identity.
     """
 
     study_instance_uid: str
@@ -84,7 +101,7 @@ class Deidentified:
     data: bytes = field(repr=False)
     original_attributes: dict[str, Any] = field(repr=False)
     uids: dict[str, str] = field(repr=False)
-    actions: Counter[str]
+    report: InstanceReport = field(repr=False)
 
 
 class Engine:
@@ -93,81 +110,186 @@ class Engine:
     Parameters
     ----------
     key
-        At least 16 random bytes, kept secret and kept: all pseudonyms depend on it.
+        At least 16 random bytes, kept secret and kept: all pseudonyms and date shifts depend on it.
     profile
         Options of the Basic Profile.
+    pixels
+        Takes text out of pixels; the option Clean Pixel Data needs it. Without it, instances whose pixels
+        often hold text are refused.
 
     Raises
     ------
     ValueError
         If the key is too short.
+    OptionUnavailable
+        If the profile cleans pixels and nothing was given to do so.
     """
 
-    def __init__(self, key: bytes, profile: Profile | None = None) -> None:
-        self._profile = Profile() if profile is None else profile
+    def __init__(
+        self, key: bytes, profile: Profile | None = None, *, pixels: PixelCleaner | None = None
+    ) -> None:
+        self.profile = Profile() if profile is None else profile
+        if Option.CLEAN_PIXEL_DATA in self.profile and pixels is None:
+            raise OptionUnavailable(
+                "clean-pixel-data needs a pixel cleaner; give one or leave the option out"
+            )
+        self._pixels = pixels if Option.CLEAN_PIXEL_DATA in self.profile else None
         self._uids = UidMapper(key)
         self._patients = PatientMapper(key)
+        self._dates = DateMapper(key)
         table, self._types = load_table(), load_attribute_types()
+        self.edition = table.edition
         dictionary = standard_dictionary(table)
-        self._plan = Plan(table, self._types, self._profile, dictionary)
+        self._plan = Plan(table, self._types, load_known_attributes(), self.profile, dictionary)
+        self._content = ContentRules(load_content_rules(), self.profile)
+        self._safe_private = load_safe_private() if Option.RETAIN_SAFE_PRIVATE in self.profile else {}
         self._part10 = Part10(dictionary)
-        self._verifier = Verifier(table, self._profile, self._part10)
+        self._verifier = Verifier(table, self._plan, self.profile, self._part10, self._safe_private)
         self._identity_tags = self._types.identity | CORE_IDENTITY | _RETIRED_IDENTITY | {MARKERS[3]}
-        self._markers = markers(self._profile, table.edition)
 
-    def deidentify(self, part10: bytes) -> Deidentified:
-        """De-identify one Part 10 file and verify the result.
-
-        Patient ID and Patient's Name become a keyed pseudonym, UIDs keyed UIDs under 2.25, ages of more
-        than 89 years 90. Pixel data stay as they are, but for bytes behind the last pixel.
+    def survey(self, part10: bytes) -> Survey:
+        """Read what an instance tells about its study, before any is de-identified.
 
         Raises
         ------
         CannotVouch
-            If the instance is of a kind that this version cannot clean, or something is left.
+            As `deidentify`, where the bytes cannot be read or an identifier is missing.
+        """
+        return self._survey(self._read(part10).dataset)
+
+    def deidentify(
+        self,
+        part10: bytes,
+        context: StudyContext | None = None,
+        *,
+        vouched: frozenset[str] = frozenset(),
+    ) -> Deidentified:
+        """De-identify one Part 10 file and verify the result.
+
+        Patient ID and Patient's Name become a keyed pseudonym, UIDs keyed UIDs under 2.25, ages of more
+        than 89 years 90.
+
+        Parameters
+        ----------
+        context
+            What the instances of the study know together; `None`: this instance alone.
+        vouched
+            Rules by which the instance was kept back before, and for which a person who looked answers.
+            Only those of `anonymizer.eligibility.WAIVABLE` count.
+
+        Raises
+        ------
+        CannotVouch
+            If the instance is of a kind that cannot be cleaned, or something is left.
         Unreadable
             If the bytes cannot be read to their end, or an identifier is missing.
         """
+        file = self._read(part10)
+        source = file.dataset
+        if context is None:
+            context = StudyContext.of([self._survey(source)])
+        outcome, picture = self._clean_pixels(file, context, vouched)
+        syntax = file.transfer_syntax_uid if outcome is None else outcome.transfer_syntax_uid
+        codec, codecs = self._part10.codec(file.transfer_syntax_uid), encodings(source)
+        patient = self._patients.pseudonym(
+            plain_text(source, PATIENT_ID, codecs),
+            plain_text(source, ISSUER_OF_PATIENT_ID, codecs),
+            text_value(source, STUDY_INSTANCE_UID),
+        )
+        words = context.words(patient, lambda evidence: self._words(evidence, patient))
+        work = Pass(self._plan, text_value(source, SOP_CLASS_UID), self._tools(codec, words, patient))
+        result = work.transform(picture, 0)
+        if PIXELS & result.keys():
+            check_described(result, codec)
+            if cut_surplus(result, codec):
+                work.actions[0x7FE00010, "pixel-surplus"] += 1
+        # The caret says that a name of one component is meant; readers doubt it otherwise.
+        result[PATIENT_NAME] = Element("PN", patient.encode() + b"^")
+        result[PATIENT_ID] = Element("LO", patient.encode())
+        own = markers(self.profile, self.edition, pixels_cleaned=outcome is not None and outcome.looked)
+        result.update(own)
+
+        data = self._part10.write(result, syntax)
+        self._verifier.check(data, words, work.replaced, patient, own)
+        return Deidentified(
+            study_instance_uid=text_value(result, STUDY_INSTANCE_UID),
+            series_instance_uid=text_value(result, SERIES_INSTANCE_UID),
+            sop_instance_uid=text_value(result, SOP_INSTANCE_UID),
+            sop_class_uid=text_value(result, SOP_CLASS_UID),
+            data=data,
+            original_attributes=self._identity(source, result, codec),
+            uids=work.replaced,
+            report=_report(text_value(result, SOP_CLASS_UID), work, result, outcome, vouched),
+        )
+
+    def _read(self, part10: bytes) -> File:
         file = self._part10.read(part10)
         check_transfer_syntax(file.transfer_syntax_uid)
         source = file.dataset
         if DIRECTORY_RECORDS in source:
             raise CannotVouch("directory", "a DICOMDIR lists other objects; leave it out", "SOPClassUID")
-        study_uid = _required(source, STUDY_INSTANCE_UID, "StudyInstanceUID")
-        _required(source, SERIES_INSTANCE_UID, "SeriesInstanceUID")
-        _required(source, SOP_INSTANCE_UID, "SOPInstanceUID")
-        sop_class_uid = _required(source, SOP_CLASS_UID, "SOPClassUID")
-        check_instance(source, self._types.iod_of)
-        evidence = Evidence(self._types.body_parts)
+        for tag in (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID, SOP_CLASS_UID):
+            if not text_value(source, tag):
+                raise CannotVouch(
+                    "missing-identifier",
+                    "without it the object cannot be linked; repair it",
+                    keyword(tag),
+                )
+        return file
+
+    def _survey(self, source: Dataset) -> Survey:
+        evidence = Evidence(self._types.body_parts, self._plan.retained)
         evidence.collect(source)
-
-        codec, codecs = self._part10.codec(file.transfer_syntax_uid), encodings(source)
-        work = Pass(self._plan.entries, self._plan.for_class(sop_class_uid), self._uids)
-        result = work.transform(source, 0)
-        check_described(result, codec)
-        if cut_surplus(result, codec):
-            work.actions["pixel-surplus"] += 1
-        patient = self._patients.pseudonym(
-            plain_text(source, PATIENT_ID, codecs),
-            plain_text(source, ISSUER_OF_PATIENT_ID, codecs),
-            study_uid,
+        number = text_value(source, INSTANCE_NUMBER)
+        return Survey(
+            text_value(source, STUDY_INSTANCE_UID),
+            text_value(source, SERIES_INSTANCE_UID),
+            text_value(source, SOP_INSTANCE_UID),
+            int(number) if number.isascii() and number.isdecimal() else 0,
+            evidence,
         )
-        # The caret says that a name of one component is meant; readers doubt it otherwise.
-        result[PATIENT_NAME] = Element("PN", patient.encode() + b"^")
-        result[PATIENT_ID] = Element("LO", patient.encode())
-        result.update(self._markers)
 
-        data = self._part10.write(result, file.transfer_syntax_uid)
-        self._verifier.check(data, evidence, work.replaced, patient)
-        return Deidentified(
-            study_instance_uid=text_value(result, STUDY_INSTANCE_UID),
-            series_instance_uid=text_value(result, SERIES_INSTANCE_UID),
-            sop_instance_uid=text_value(result, SOP_INSTANCE_UID),
-            sop_class_uid=sop_class_uid,
-            data=data,
-            original_attributes=self._identity(source, result, codec),
-            uids=work.replaced,
-            actions=work.actions,
+    def _clean_pixels(
+        self, file: File, context: StudyContext, vouched: frozenset[str]
+    ) -> tuple[PixelOutcome | None, Dataset]:
+        """The outcome, or `None` where nobody looks at pixels; and the data set with clean pixels."""
+        source = file.dataset
+        check_instance(source, self._types.iod_of, vouched, pixels_are_cleaned=self._pixels is not None)
+        if self._pixels is None or not PIXELS & source.keys() or "pixels-hold-text" in vouched:
+            return None, source
+        series, instance = text_value(source, SERIES_INSTANCE_UID), text_value(source, SOP_INSTANCE_UID)
+        picture = dict(source)
+        outcome = self._pixels.clean(
+            picture,
+            file.transfer_syntax_uid,
+            self._part10.codec(file.transfer_syntax_uid),
+            thorough=context.must_look(series, instance),
+        )
+        if outcome.boxes:
+            context.suspect(series)
+        return outcome, picture
+
+    def _words(self, evidence: Evidence, patient: str) -> ElementText:
+        days = self._dates.days(patient)
+
+        def move(day: date) -> date | None:
+            if Option.RETAIN_LONGITUDINAL_FULL_DATES in self.profile:
+                return day
+            if Option.RETAIN_LONGITUDINAL_MODIFIED_DATES in self.profile:
+                return shift(day, days)
+            return None
+
+        scan = TextCleaner(evidence, date_shift=move)
+        return ElementText(scan, TextCleaner(evidence, aggressive=True, date_shift=move), evidence)
+
+    def _tools(self, codec: Codec, words: ElementText, patient: str) -> Tools:
+        return Tools(
+            uids=self._uids,
+            words=words,
+            content=self._content,
+            codec=codec,
+            days=self._dates.days(patient),
+            safe_private=self._safe_private,
         )
 
     def _identity(self, source: Dataset, result: Dataset, codec: Codec) -> dict[str, Any]:
@@ -179,8 +301,22 @@ class Engine:
         return identity
 
 
-def _required(dataset: Dataset, tag: int, keyword: str) -> str:
-    value = text_value(dataset, tag)
-    if not value:
-        raise CannotVouch("missing-identifier", "without it the object cannot be linked; repair it", keyword)
-    return value
+def _report(
+    sop_class_uid: str, work: Pass, result: Dataset, outcome: PixelOutcome | None, vouched: frozenset[str]
+) -> InstanceReport:
+    actions: Counter[tuple[str, str]] = Counter()
+    for (tag, rule), count in work.actions.items():
+        name = "private" if tag & 0x10000 else "unknown" if rule == "unknown-attribute" else keyword(tag)
+        actions[name, rule] += count
+    risks = [f"vouched-{rule}" for rule in sorted(vouched)]
+    if not PIXELS & result.keys():
+        return InstanceReport(sop_class_uid, actions, risks=tuple(risks))
+    if outcome is None or not outcome.looked:
+        state = "not-checked"
+        risks.append("pixels-not-checked")
+    else:
+        state = "redacted" if outcome.boxes else "unchanged"
+    for name in outcome.actions if outcome is not None else ():
+        actions["PixelData", name] += 1
+    boxes = outcome.boxes if outcome is not None else ()
+    return InstanceReport(sop_class_uid, actions, boxes, state, tuple(risks))

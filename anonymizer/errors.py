@@ -6,7 +6,7 @@ Tree::
     ├── CannotVouch        the instance is kept back: nothing was written that could be passed on
     │   └── Unreadable     the bytes are no DICOM Part 10 file that can be read to its end
     ├── RestoreError       the original identity cannot be put back without a doubt
-    └── OptionUnavailable  the profile asks for an option that this version does not carry out
+    └── OptionUnavailable  the profile asks for an unknown option, or for two that exclude each other
 
 Messages name rules and attribute keywords, never a value of a data set, an original UID or a file name.
 """
@@ -48,4 +48,4 @@ class RestoreError(AnonymizerError):
 
 
 class OptionUnavailable(AnonymizerError):
-    """The profile asks for an option that this version does not carry out."""
+    """The profile asks for an unknown option, for two that exclude each other, or for what is missing."""

@@ -1,4 +1,4 @@
-"""De-identifies a folder of files.
+"""De-identifies a folder of files, each study as a whole.
 
 File names of the input may name patients: the JSON form of the report counts files instead, in the order
 of their sorted paths. Output files are named by pseudonymous UIDs.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from anonymizer.context import StudyContext, Survey
 from anonymizer.errors import CannotVouch
+from anonymizer.profile import BASIC_PROFILE
+from anonymizer.report import StudyReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,10 +64,10 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class FolderReport:
-    """All files, in order, and how often each rule was applied."""
+    """All files, in order, and what was done over all of them."""
 
     outcomes: tuple[FileOutcome, ...]
-    actions: dict[str, int]
+    deidentification: StudyReport
 
     def count(self, status: FileStatus) -> int:
         """How many files ended so."""
@@ -101,7 +103,7 @@ class FolderReport:
                 entry["source"] = str(outcome.source)
             files.append(entry)
         counts = {status.value: self.count(status) for status in FileStatus}
-        return {"counts": counts, "actions": self.actions, "files": files}
+        return {"counts": counts, "deidentification": self.deidentification.as_json(), "files": files}
 
 
 def anonymize_folder(
@@ -128,15 +130,33 @@ def anonymize_folder(
     if src == dst:
         raise ValueError("input and output are the same folder; choose another output folder")
     dst.mkdir(parents=True, exist_ok=True)
-    actions: Counter[str] = Counter()
-    outcomes: list[FileOutcome] = []
+    outcomes: dict[int, FileOutcome] = {}
+    report = StudyReport(f"PS3.15 {engine.edition} {BASIC_PROFILE[1]}", engine.profile.codes)
     written: set[str] = set()
-    for number, path in enumerate(_input_files(src, dst), start=1):
-        outcome = _one(number, path, dst, engine, written, actions)
-        outcomes.append(outcome)
+
+    def ended(outcome: FileOutcome) -> None:
+        outcomes[outcome.number] = outcome
+        if outcome.status is FileStatus.QUARANTINED:
+            report.add_quarantined(outcome.reason or "")
         if on_file is not None:
             on_file(outcome)
-    return FolderReport(tuple(outcomes), dict(sorted(actions.items())))
+
+    # Names that stand in one file only must not stay in the text of another: read all, then begin.
+    studies: dict[str, list[tuple[int, Path, Survey]]] = {}
+    for number, path in enumerate(_input_files(src, dst), start=1):
+        try:
+            survey = engine.survey(path.read_bytes())
+        except (CannotVouch, OSError) as exc:
+            ended(_refused(number, path, exc))
+            continue
+        studies.setdefault(survey.study_instance_uid, []).append((number, path, survey))
+    for members in studies.values():
+        surveys = [survey for _, _, survey in members]
+        context = StudyContext.of(surveys)
+        for position in context.order(surveys):
+            number, path, _ = members[position]
+            ended(_one(number, path, dst, engine, context, written, report))
+    return FolderReport(tuple(outcomes[number] for number in sorted(outcomes)), report)
 
 
 def _input_files(src: Path, dst: Path) -> Iterator[Path]:
@@ -149,24 +169,34 @@ def _input_files(src: Path, dst: Path) -> Iterator[Path]:
 
 
 def _one(
-    number: int, path: Path, dst: Path, engine: Engine, written: set[str], actions: Counter[str]
+    number: int,
+    path: Path,
+    dst: Path,
+    engine: Engine,
+    context: StudyContext,
+    written: set[str],
+    report: StudyReport,
 ) -> FileOutcome:
     try:
-        result = engine.deidentify(path.read_bytes())
+        result = engine.deidentify(path.read_bytes(), context)
         name = f"{result.study_instance_uid}/{result.series_instance_uid}/{result.sop_instance_uid}.dcm"
         if name in written:
             return FileOutcome(
                 number, path, FileStatus.DUPLICATE, reason="the SOP Instance was there already"
             )
         _write(dst / name, result)
-    except CannotVouch as exc:
+    except (CannotVouch, OSError) as exc:
+        return _refused(number, path, exc)
+    written.add(name)
+    report.add(result.report)
+    return FileOutcome(number, path, FileStatus.DONE, output=name)
+
+
+def _refused(number: int, path: Path, exc: CannotVouch | OSError) -> FileOutcome:
+    if isinstance(exc, CannotVouch):
         status = FileStatus.SKIPPED if exc.rule == _NO_DICOM else FileStatus.QUARANTINED
         return FileOutcome(number, path, status, reason=str(exc))
-    except OSError as exc:
-        return FileOutcome(number, path, FileStatus.FAILED, reason=exc.strerror or "input or output error")
-    written.add(name)
-    actions.update(result.actions)
-    return FileOutcome(number, path, FileStatus.DONE, output=name)
+    return FileOutcome(number, path, FileStatus.FAILED, reason=exc.strerror or "input or output error")
 
 
 def _write(path: Path, result: Deidentified) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from anonymizer.errors import OptionUnavailable
 
 if TYPE_CHECKING:
-    from anonymizer.table import Rule
+    from collections.abc import Mapping
 
 #: CID 7050 code of the Basic Profile itself.
 BASIC_PROFILE = ("113100", "Basic Application Confidentiality Profile")
@@ -77,32 +77,44 @@ class Option(Enum):
         return self.label.replace("-", "_")
 
 
-#: What this version carries out.
-AVAILABLE = frozenset({Option.RETAIN_PATIENT_CHARACTERISTICS})
+#: Options that cannot both be asked for (PS3.15 §E.3.6).
+_EXCLUSIVE = frozenset({Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES})
+#: What keeps objects useful and lets nothing through that identifies: the default.
+DEFAULT_OPTIONS = frozenset(
+    {
+        Option.CLEAN_DESCRIPTORS,
+        Option.CLEAN_GRAPHICS,
+        Option.CLEAN_STRUCTURED_CONTENT,
+        Option.RETAIN_PATIENT_CHARACTERISTICS,
+    }
+)
+
+
+_ORDER = tuple(Option)
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The Basic Profile with options.
 
-    Where an option says C (clean) and this version does not clean that attribute, the action of the
-    Basic Profile stands: less is kept than the option allows, never more.
+    Attributes
+    ----------
+    default_deny
+        Attributes that no module of the SOP Class knows are removed, as far as they can hold text.
 
     Raises
     ------
     OptionUnavailable
-        If an option is not carried out yet.
+        If options exclude each other.
     """
 
-    options: frozenset[Option] = frozenset({Option.RETAIN_PATIENT_CHARACTERISTICS})
+    options: frozenset[Option] = DEFAULT_OPTIONS
+    default_deny: bool = True
 
     def __post_init__(self) -> None:
-        missing = sorted(option.label for option in self.options - AVAILABLE)
-        if missing:
-            raise OptionUnavailable(
-                f"not available in this version: {', '.join(missing)}; leave out of the options"
-                f" (available: {', '.join(sorted(option.label for option in AVAILABLE))})"
-            )
+        if self.options >= _EXCLUSIVE:
+            both = " and ".join(sorted(option.label for option in _EXCLUSIVE))
+            raise OptionUnavailable(f"{both} exclude each other; leave one out")
 
     @classmethod
     def from_labels(cls, labels: tuple[str, ...]) -> Profile:
@@ -111,16 +123,42 @@ class Profile:
         Raises
         ------
         OptionUnavailable
-            If a name is unknown or not carried out yet.
+            If a name is unknown, or options exclude each other.
         """
         known = {option.label: option for option in Option}
         if unknown := sorted(set(labels) - known.keys()):
             raise OptionUnavailable(f"unknown option: {', '.join(unknown)}; known: {', '.join(known)}")
         return cls(frozenset(known[label] for label in labels))
 
-    def keeps(self, rule: Rule) -> bool:
-        """Whether an option retains the attribute as it is."""
-        return any(rule.options.get(option.column) == "K" for option in self.options)
+    def __contains__(self, option: object) -> bool:
+        return option in self.options
+
+    def decide(self, options: Mapping[str, str]) -> tuple[str, Option | None]:
+        """What the options say of a row of Table E.1-1 or E.3.4-1.
+
+        An option overrides the Basic Profile (PS3.15 §E.1.1). Where one says keep and another clean, clean
+        stands: it keeps the meaning and protects more.
+
+        Parameters
+        ----------
+        options
+            Action by option column.
+
+        Returns
+        -------
+        tuple
+            `K`, `C` or an empty string where no option says anything; and the option that says so.
+        """
+        kept: Option | None = None
+        for option in _ORDER:
+            if option not in self.options:
+                continue
+            action = options.get(option.column)
+            if action == "C":
+                return "C", option
+            if action == "K":
+                kept = option
+        return ("K", kept) if kept else ("", None)
 
     @property
     def codes(self) -> tuple[tuple[str, str], ...]:

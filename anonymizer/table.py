@@ -79,6 +79,45 @@ class AttributeTypes:
         return None if iod is None else self.by_iod[iod]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAttributes:
+    """Which attributes the modules of an IOD list, and which the items of a sequence may hold.
+
+    Attributes
+    ----------
+    iods
+        IOD to its modules.
+    modules
+        Module to its attributes at the top level.
+    items
+        Sequence to the attributes of its items, in any module.
+    everywhere
+        Attributes of every data set.
+    """
+
+    iods: dict[str, list[str]] = field(repr=False)
+    modules: dict[str, frozenset[int]] = field(repr=False)
+    items: dict[int, frozenset[int]] = field(repr=False)
+    everywhere: frozenset[int]
+
+    def top(self, iod: str | None) -> frozenset[int]:
+        """Attributes at the top level of an IOD; those of all where it is unknown."""
+        modules = set(self.modules) if iod is None else set(self.iods[iod])
+        if "image-pixel" in modules:
+            # Images of every kind come with them in Standard Extended SOP Classes.
+            modules |= {"modality-lut", "voi-lut"}
+        known = [self.modules[module] for module in modules if module in self.modules]
+        return self.everywhere.union(*known)
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRule:
+    """One row of Table E.3.4-1: basic action (X, D, X/D) and actions by option column."""
+
+    basic: str
+    options: dict[str, str]
+
+
 def _read(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(
         resources.files("anonymizer").joinpath("_standard", name).read_text(encoding="utf-8")
@@ -115,3 +154,26 @@ def load_attribute_types() -> AttributeTypes:
         identity=frozenset(int(tag, 16) for tag in raw["identity_attributes"]),
         body_parts=frozenset(raw["body_parts"]),
     )
+
+
+def load_known_attributes() -> KnownAttributes:
+    """Read what each IOD knows from the package."""
+    raw = _read("attributes.json")
+    return KnownAttributes(
+        iods=raw["iods"],
+        modules={m: frozenset(int(tag, 16) for tag in tags) for m, tags in raw["modules"].items()},
+        items={int(p, 16): frozenset(int(tag, 16) for tag in tags) for p, tags in raw["items"].items()},
+        everywhere=frozenset(int(tag, 16) for tag in raw["everywhere"]),
+    )
+
+
+def load_content_rules() -> dict[tuple[str, str], ContentRule]:
+    """Read Table E.3.4-1 from the package: (coding scheme, code value) of the concept name to its rule."""
+    rows = _read("content_items.json")["rows"]
+    return {(row["scheme"], row["code"]): ContentRule(row["basic"], row["options"]) for row in rows}
+
+
+def load_safe_private() -> dict[tuple[str, int, int], str]:
+    """Read the safe private attributes: (private creator, group, element in the block) to VR."""
+    rows = _read("safe_private.json")["rows"]
+    return {(creator, int(group, 16), int(element, 16)): vr for creator, group, element, vr in rows}

@@ -13,16 +13,20 @@ PS3.15 §E.1.1.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pydicom.datadict import keyword_for_tag
 
 from anonymizer.codec import Encapsulated
+from anonymizer.content import VALUES as CONTENT_VALUES
 from anonymizer.dummies import DUMMY_TEXTS
 from anonymizer.errors import CannotVouch
-from anonymizer.markers import markers
+from anonymizer.evidence import BIRTH_DATES
 from anonymizer.pixels.extent import PIXELS
-from anonymizer.plan import REPEATING
+from anonymizer.plan import REPEATING, Step
+from anonymizer.private import creator_tag, private_tags
+from anonymizer.profile import Option
 from anonymizer.text import decode, encodings
 from anonymizer.uids import is_registered
 
@@ -30,8 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anonymizer.codec import Dataset, Element
+    from anonymizer.element_text import ElementText
     from anonymizer.evidence import Evidence
     from anonymizer.part10 import Part10
+    from anonymizer.plan import Plan
+    from anonymizer.private import PrivateTag
     from anonymizer.profile import Profile
     from anonymizer.table import Table
 
@@ -40,6 +47,10 @@ SAMPLE_VRS: Final = frozenset({"OB", "OB or OW", "OD", "OF", "OL", "OV", "OW"})
 PATIENT: Final = frozenset({0x00100010, 0x00100020})
 _TEXT_VRS: Final = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 _DATE_VRS: Final = frozenset({"DA", "DT"})
+_DATE_OPTIONS: Final = frozenset(
+    {Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES}
+)
+_FIXED: Final = frozenset({Step.KNOWN_TEXT, Step.DATE, Step.KEEP_DATE})
 _UID_LIKE: Final = re.compile(r"\d+(?:\.\d+){3,}")
 #: Shorter ones would turn up in binary data by chance.
 _MIN_BINARY: Final = 5
@@ -51,28 +62,69 @@ def keyword(tag: int) -> str:
     return keyword_for_tag(tag) or f"{tag:08X}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What holds for outputs of a profile.
+
+    Attributes
+    ----------
+    listed
+        Action of the Basic Profile, by tag, where no option says otherwise.
+    cleaned
+        The step, by tag, where an option keeps or cleans.
+    fixed
+        Text that is searched for identifiers that are known, not for what looks like one.
+    """
+
+    listed: dict[int, str]
+    cleaned: dict[int, Step]
+    fixed: frozenset[int]
+    instance_uids: frozenset[int]
+    safe_private: Mapping[tuple[str, int, int], str]
+    dates_stay: bool
+
+
 class Verifier:
     """Checks outputs of one profile."""
 
-    def __init__(self, table: Table, profile: Profile, part10: Part10) -> None:
+    def __init__(
+        self,
+        table: Table,
+        plan: Plan,
+        profile: Profile,
+        part10: Part10,
+        safe_private: Mapping[tuple[str, int, int], str],
+    ) -> None:
         self._part10 = part10
-        self._own = markers(profile, table.edition)
-        self._listed = {
-            tag: rule.basic
-            for tag, rule in table.by_tag.items()
-            if not profile.keeps(rule) and tag >> 16 >= 8
-        }
-        self._instance_uids = frozenset(tag for tag, rule in table.by_tag.items() if rule.basic == "U")
+        cleaned = {tag: entry.step for tag, entry in plan.entries.items() if entry.rule in {"K", "C"}}
+        self._rules = _Rules(
+            listed={
+                tag: rule.basic for tag, rule in table.by_tag.items() if tag not in cleaned and tag >> 16 >= 8
+            },
+            cleaned=cleaned,
+            fixed=frozenset(
+                tag for tag, entry in plan.entries.items() if entry.step in _FIXED or entry.rule == "K"
+            ),
+            instance_uids=frozenset(tag for tag, rule in table.by_tag.items() if rule.basic == "U"),
+            safe_private=safe_private,
+            dates_stay=bool(_DATE_OPTIONS & profile.options),
+        )
 
-    def check(self, data: bytes, evidence: Evidence, uids: Mapping[str, str], patient: str) -> None:
+    def check(
+        self, data: bytes, words: ElementText, uids: Mapping[str, str], patient: str, own: Dataset
+    ) -> None:
         """Pass in silence, or refuse.
 
         Parameters
         ----------
+        words
+            What is known of the people of the study.
         uids
             Pseudonymous to original UIDs.
         patient
             The patient's pseudonym.
+        own
+            What the anonymizer itself states in the instance.
 
         Raises
         ------
@@ -82,10 +134,10 @@ class Verifier:
         if any(data[:128]):
             raise CannotVouch("preamble", _REVIEW)
         file = self._part10.read(data)
-        scan = _Scan(self._listed, self._instance_uids, uids, patient.encode())
-        dataset = {tag: el for tag, el in file.dataset.items() if not _says(el, self._own.get(tag))}
+        scan = _Scan(self._rules, uids, patient.encode())
+        dataset = {tag: el for tag, el in file.dataset.items() if not _says(el, own.get(tag))}
         scan.walk(dataset, ("iso8859",))
-        scan.look_for(evidence, set(uids.values()) - uids.keys())
+        scan.look_for(words, set(uids.values()) - uids.keys())
 
 
 def _says(element: Element, own: Element | None) -> bool:
@@ -111,37 +163,47 @@ def _says(element: Element, own: Element | None) -> bool:
 class _Scan:
     """One pass over an output: structural rules at once, its strings gathered for the search."""
 
-    def __init__(
-        self,
-        listed: dict[int, str],
-        instance_uids: frozenset[int],
-        uids: Mapping[str, str],
-        patient: bytes,
-    ) -> None:
-        self._listed = listed
-        self._instance_uids = instance_uids
+    def __init__(self, rules: _Rules, uids: Mapping[str, str], patient: bytes) -> None:
+        self._rules = rules
         self._uids = uids
         self._patient = patient
         self._texts: list[tuple[int, str]] = []
         self._dates: list[tuple[int, str]] = []
         self._other: list[tuple[int, bytes]] = []
 
-    def walk(self, dataset: Dataset, inherited: tuple[str, ...]) -> None:
-        """Check the rules of structure and gather strings, items included."""
+    def walk(self, dataset: Dataset, inherited: tuple[str, ...], *, content: bool = False) -> None:
+        """Check the rules of structure and gather strings, items included.
+
+        Parameters
+        ----------
+        content
+            The data set is a content item that was cleaned: its value is text to search.
+        """
         codecs = encodings(dataset, inherited)
+        private = private_tags(dataset) if self._rules.safe_private else {}
         for tag, (vr, value) in dataset.items():
-            action = self._listed.get(tag)
             if tag & 0x10000:
-                raise CannotVouch("private-attribute", _REVIEW, f"{tag:08X}")
-            if action == "X" or tag >> 24 in REPEATING:
+                if not self._is_safe_private(tag, private):
+                    raise CannotVouch("private-attribute", _REVIEW, f"{tag:08X}")
+            elif tag >> 24 in REPEATING:
+                raise CannotVouch("attribute-not-removed", _REVIEW, keyword(tag))
+            action = None if content and tag in CONTENT_VALUES else self._rules.listed.get(tag)
+            if action == "X":
                 raise CannotVouch("attribute-not-removed", _REVIEW, keyword(tag))
             if isinstance(value, list):
                 if action == "Z" and value:
                     raise CannotVouch("attribute-not-emptied", _REVIEW, keyword(tag))
+                of_content = self._rules.cleaned.get(tag) is Step.CONTENT
                 for item in value:
-                    self.walk(item, codecs)
+                    self.walk(item, codecs, content=of_content)
             elif not isinstance(value, Encapsulated) and not (tag in PIXELS and vr in SAMPLE_VRS):
                 self._leaf(tag, vr, bytes(value), action, codecs)
+
+    def _is_safe_private(self, tag: int, places: Mapping[int, PrivateTag]) -> bool:
+        if 0x10 <= tag & 0xFFFF <= 0xFF:
+            return any(creator_tag(other) == tag for other in places)
+        place = places.get(tag)
+        return place is not None and place in self._rules.safe_private
 
     def _leaf(self, tag: int, vr: str, value: bytes, action: str | None, codecs: tuple[str, ...]) -> None:
         if vr == "UI":
@@ -151,12 +213,13 @@ class _Scan:
         elif vr in _TEXT_VRS:
             self._texts.append((tag, decode(value, vr, codecs)))
         elif vr in _DATE_VRS:
-            self._dates.append((tag, decode(value, vr, codecs)))
-        else:
+            if not self._rules.dates_stay:
+                self._dates.append((tag, decode(value, vr, codecs)))
+        elif value not in DUMMY_TEXTS:
             self._other.append((tag, value))  # numbers, and what somebody may have put in their place
 
     def _check_uids(self, tag: int, value: bytes) -> None:
-        instance = tag in self._instance_uids
+        instance = tag in self._rules.instance_uids
         for part in value.decode("latin-1").split("\\"):
             uid = part.strip(" \0")
             if uid and uid not in self._uids and not is_registered(uid, tag, instance=instance):
@@ -169,20 +232,25 @@ class _Scan:
             return
         raise CannotVouch("attribute-not-replaced", _REVIEW, keyword(tag))
 
-    def look_for(self, evidence: Evidence, original_uids: set[str]) -> None:
+    def look_for(self, words: ElementText, original_uids: set[str]) -> None:
         """Search everything gathered for the people and UIDs of the input."""
+        evidence = words.evidence
         blob = "\n".join(text for _, text in self._texts).casefold()
         for string, source in evidence.strings.items():
             if string in blob:
                 self._refuse_text(string, source)
         for date, source in evidence.dates.items():
-            if date in blob:
+            if date in blob and source in BIRTH_DATES:
                 self._refuse_text(date, source)
             for tag, text in self._dates:
                 if date in text:
                     raise _found(source, tag)
         if not original_uids.isdisjoint(_UID_LIKE.findall(blob)):
             raise CannotVouch("original-uid-in-text", _REVIEW)
+        for tag, text in self._texts:
+            kind = None if tag in self._rules.fixed else words.residual(text)
+            if kind is not None:
+                raise CannotVouch("text-identifies", f"{kind} in text; {_REVIEW}", keyword(tag))
         self._look_into_other(evidence)
 
     def _look_into_other(self, evidence: Evidence) -> None:

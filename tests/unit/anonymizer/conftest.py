@@ -10,6 +10,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from anonymizer.engine import Engine
+from anonymizer.profile import Option, Profile
 from anonymizer.restore import Restorer
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ ROOT = "1.2.276.0.7230010.3.9999."
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
-    return Engine(KEY)
+    """The Basic Profile that keeps age, sex and size; other options have engines of their own."""
+    return Engine(KEY, Profile(frozenset({Option.RETAIN_PATIENT_CHARACTERISTICS})))
 
 
 @pytest.fixture(scope="session")
