@@ -67,11 +67,9 @@ class StudyContext:
                 sampled.add(members[position].sop_instance_uid)
         return cls(evidence, frozenset(sampled))
 
-    def order(self, surveys: Sequence[Survey]) -> list[int]:
-        """Positions of the surveys, the sample first: what it shows decides about the rest of its series."""
-        return sorted(
-            range(len(surveys)), key=lambda position: surveys[position].sop_instance_uid not in self._sampled
-        )
+    def sample(self, surveys: Sequence[Survey]) -> list[int]:
+        """Positions of the sample among surveys: what it shows decides about the rest of its series."""
+        return [n for n, survey in enumerate(surveys) if survey.sop_instance_uid in self._sampled]
 
     def is_sampled(self, sop_instance_uid: str) -> bool:
         """Whether an instance belongs to the sample."""

@@ -7,9 +7,7 @@ PS3.15 Annex E; PS3.3 §C.12.1 (SOP Common), §C.7.1.1 (Patient Identity Removed
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from anonymizer.actions import Pass
 from anonymizer.cleaning import TextCleaner
@@ -23,11 +21,11 @@ from anonymizer.errors import CannotVouch, OptionUnavailable
 from anonymizer.evidence import Evidence
 from anonymizer.leaves import Tools
 from anonymizer.markers import MARKERS, markers
+from anonymizer.outcome import CORE_IDENTITY, RETIRED_IDENTITY, Deidentified, identity, keyword, report
 from anonymizer.part10 import File, Part10, standard_dictionary, text_value
 from anonymizer.pixels.extent import PIXELS, check_described, cut_surplus
 from anonymizer.plan import Plan
 from anonymizer.profile import Option, Profile
-from anonymizer.report import InstanceReport
 from anonymizer.table import (
     load_attribute_types,
     load_content_rules,
@@ -35,9 +33,10 @@ from anonymizer.table import (
     load_safe_private,
     load_table,
 )
-from anonymizer.text import encodings, plain_text, to_json
+from anonymizer.text import encodings, plain_text
 from anonymizer.uids import PatientMapper, UidMapper
-from anonymizer.verify import Verifier, keyword
+from anonymizer.validation import IodValidator
+from anonymizer.verify import Verifier
 
 if TYPE_CHECKING:
     from datetime import date
@@ -54,55 +53,6 @@ PATIENT_NAME: Final = 0x00100010
 PATIENT_ID: Final = 0x00100020
 ISSUER_OF_PATIENT_ID: Final = 0x00100021
 
-#: Attributes of patient and study that objects made from an instance carry, too: where the original had
-#: none, that is part of the original identity.
-CORE_IDENTITY: Final = frozenset(
-    {
-        0x00080020,  # StudyDate
-        0x00080030,  # StudyTime
-        0x00080050,  # AccessionNumber
-        0x00080090,  # ReferringPhysicianName
-        0x00081030,  # StudyDescription
-        0x00100010,  # PatientName
-        0x00100020,  # PatientID
-        0x00100021,  # IssuerOfPatientID
-        0x00100030,  # PatientBirthDate
-        0x00100040,  # PatientSex
-        0x00200010,  # StudyID
-    }
-)
-#: Patient and study attributes that the standard's modules no longer list.
-_RETIRED_IDENTITY: Final = frozenset({0x00101000, 0x00101001, 0x00101005, 0x00101060, 0x00102160, 0x001021B0})
-
-
-@dataclass(frozen=True, slots=True)
-class Deidentified:
-    """A de-identified instance, verified, and what is needed to put the identity back.
-
-    Attributes
-    ----------
-    study_instance_uid, series_instance_uid, sop_instance_uid
-        Pseudonymous, unless an option retains UIDs.
-    data
-        Part 10 bytes.
-    original_attributes
-        Changed or removed patient and study attributes: tag (8 hexadecimal digits) to DICOM JSON of the
-        original, or `None` where it was absent. Identity.
-    uids
-        Pseudonymous to original UID, for every UID that was replaced or retained. Identity.
-    report
-        What was done. No identity.
-    """
-
-    study_instance_uid: str
-    series_instance_uid: str
-    sop_instance_uid: str
-    sop_class_uid: str
-    data: bytes = field(repr=False)
-    original_attributes: dict[str, Any] = field(repr=False)
-    uids: dict[str, str] = field(repr=False)
-    report: InstanceReport = field(repr=False)
-
 
 class Engine:
     """Applies a profile. Thread-safe; the same key, profile and input give the same output.
@@ -116,6 +66,8 @@ class Engine:
     pixels
         Takes text out of pixels; the option Clean Pixel Data needs it. Without it, instances whose pixels
         often hold text are refused.
+    validate
+        Have dciodvfy compare inputs and outputs, of three instances of each series, where it is installed.
 
     Raises
     ------
@@ -126,7 +78,12 @@ class Engine:
     """
 
     def __init__(
-        self, key: bytes, profile: Profile | None = None, *, pixels: PixelCleaner | None = None
+        self,
+        key: bytes,
+        profile: Profile | None = None,
+        *,
+        pixels: PixelCleaner | None = None,
+        validate: bool = False,
     ) -> None:
         self.profile = Profile() if profile is None else profile
         if Option.CLEAN_PIXEL_DATA in self.profile and pixels is None:
@@ -145,7 +102,8 @@ class Engine:
         self._safe_private = load_safe_private() if Option.RETAIN_SAFE_PRIVATE in self.profile else {}
         self._part10 = Part10(dictionary)
         self._verifier = Verifier(table, self._plan, self.profile, self._part10, self._safe_private)
-        self._identity_tags = self._types.identity | CORE_IDENTITY | _RETIRED_IDENTITY | {MARKERS[3]}
+        self._validator = IodValidator.where_installed(self._part10) if validate else None
+        self._identity_tags = self._types.identity | CORE_IDENTITY | RETIRED_IDENTITY | {MARKERS[3]}
 
     def survey(self, part10: bytes) -> Survey:
         """Read what an instance tells about its study, before any is de-identified.
@@ -211,15 +169,17 @@ class Engine:
 
         data = self._part10.write(result, syntax)
         self._verifier.check(data, words, work.replaced, patient, own)
+        if self._validator is not None and context.is_sampled(text_value(source, SOP_INSTANCE_UID)):
+            self._validator.check(picture, result)
         return Deidentified(
             study_instance_uid=text_value(result, STUDY_INSTANCE_UID),
             series_instance_uid=text_value(result, SERIES_INSTANCE_UID),
             sop_instance_uid=text_value(result, SOP_INSTANCE_UID),
             sop_class_uid=text_value(result, SOP_CLASS_UID),
             data=data,
-            original_attributes=self._identity(source, result, codec),
+            original_attributes=identity(source, result, self._identity_tags, codec),
             uids=work.replaced,
-            report=_report(text_value(result, SOP_CLASS_UID), work, result, outcome, vouched),
+            report=report(text_value(result, SOP_CLASS_UID), work, result, outcome, vouched),
         )
 
     def _read(self, part10: bytes) -> File:
@@ -291,32 +251,3 @@ class Engine:
             days=self._dates.days(patient),
             safe_private=self._safe_private,
         )
-
-    def _identity(self, source: Dataset, result: Dataset, codec: Codec) -> dict[str, Any]:
-        codecs = encodings(source)
-        identity: dict[str, Any] = {f"{tag:08X}": None for tag in CORE_IDENTITY if tag not in source}
-        for tag in self._identity_tags & source.keys():
-            if result.get(tag) != source[tag]:
-                identity[f"{tag:08X}"] = to_json(source[tag], codecs, codec)
-        return identity
-
-
-def _report(
-    sop_class_uid: str, work: Pass, result: Dataset, outcome: PixelOutcome | None, vouched: frozenset[str]
-) -> InstanceReport:
-    actions: Counter[tuple[str, str]] = Counter()
-    for (tag, rule), count in work.actions.items():
-        name = "private" if tag & 0x10000 else "unknown" if rule == "unknown-attribute" else keyword(tag)
-        actions[name, rule] += count
-    risks = [f"vouched-{rule}" for rule in sorted(vouched)]
-    if not PIXELS & result.keys():
-        return InstanceReport(sop_class_uid, actions, risks=tuple(risks))
-    if outcome is None or not outcome.looked:
-        state = "not-checked"
-        risks.append("pixels-not-checked")
-    else:
-        state = "redacted" if outcome.boxes else "unchanged"
-    for name in outcome.actions if outcome is not None else ():
-        actions["PixelData", name] += 1
-    boxes = outcome.boxes if outcome is not None else ()
-    return InstanceReport(sop_class_uid, actions, boxes, state, tuple(risks))

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from anonymizer.engine import Deidentified, Engine
+    from anonymizer.engine import Engine
+    from anonymizer.outcome import Deidentified
 
 _NO_DICOM = "no-part-10"
 
@@ -153,7 +154,8 @@ def anonymize_folder(
     for members in studies.values():
         surveys = [survey for _, _, survey in members]
         context = StudyContext.of(surveys)
-        for position in context.order(surveys):
+        first = set(context.sample(surveys))
+        for position in sorted(range(len(members)), key=lambda n: n not in first):
             number, path, _ = members[position]
             ended(_one(number, path, dst, engine, context, written, report))
     return FolderReport(tuple(outcomes[number] for number in sorted(outcomes)), report)

@@ -16,12 +16,12 @@ from anonymizer.codec import Codec, Dataset, Element, Encapsulated
 from anonymizer.engine import ISSUER_OF_PATIENT_ID, PATIENT_ID, STUDY_INSTANCE_UID
 from anonymizer.errors import RestoreError, Unreadable
 from anonymizer.markers import MARKERS
+from anonymizer.outcome import keyword
 from anonymizer.part10 import Part10, standard_dictionary, text_value
 from anonymizer.pixels.extent import PIXELS
 from anonymizer.table import load_table
 from anonymizer.text import CHARACTER_SET, ENCODED_VRS, decode, encodings, from_json
 from anonymizer.uids import ROOT, PatientMapper, is_registered
-from anonymizer.verify import keyword
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Set

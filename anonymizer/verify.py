@@ -16,13 +16,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pydicom.datadict import keyword_for_tag
-
 from anonymizer.codec import Encapsulated
 from anonymizer.content import VALUES as CONTENT_VALUES
 from anonymizer.dummies import DUMMY_TEXTS
 from anonymizer.errors import CannotVouch
 from anonymizer.evidence import BIRTH_DATES
+from anonymizer.outcome import keyword
 from anonymizer.pixels.extent import PIXELS
 from anonymizer.plan import REPEATING, Step
 from anonymizer.private import creator_tag, private_tags
@@ -55,11 +54,6 @@ _UID_LIKE: Final = re.compile(r"\d+(?:\.\d+){3,}")
 #: Shorter ones would turn up in binary data by chance.
 _MIN_BINARY: Final = 5
 _REVIEW: Final = "the object is kept back; look at it before you release it"
-
-
-def keyword(tag: int) -> str:
-    """The keyword of a tag, or its eight digits."""
-    return keyword_for_tag(tag) or f"{tag:08X}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,13 +67,32 @@ class Pseudonymizer(Protocol):
 
 
 class Deidentifier(Protocol):
-    """De-identification of one instance."""
+    """De-identification of the instances of a study: survey all, make a context, then each."""
 
-    def deidentify(self, part10: bytes, *, vouched: frozenset[str] = frozenset()) -> DeidentifiedInstance:
+    def survey(self, part10: bytes) -> object:
+        """What an instance tells about its study. Identity.
+
+        Raises
+        ------
+        Quarantined
+            If the bytes cannot be read.
+        """
+
+    def context(self, surveys: Sequence[object]) -> tuple[object, frozenset[int]]:
+        """What the instances know together, and the positions of those that go first.
+
+        What these show decides about the pixels of the rest: end with them before the others begin.
+        """
+
+    def deidentify(
+        self, part10: bytes, context: object, *, vouched: frozenset[str] = frozenset()
+    ) -> DeidentifiedInstance:
         """Apply the profile and verify the output by reading it again.
 
         Parameters
         ----------
+        context
+            As `context` made it, of all instances of the study.
         vouched
             Rules that a person answered for, for exactly these bytes: they are waived, no other is.
 
@@ -333,8 +352,8 @@ class Quarantine(Protocol):
             If other bytes came under this UID meanwhile.
         """
 
-    def delete(self, item_id: str, decision: Decision) -> tuple[QuarantinedInstance, str | None]:
-        """Decide that its bytes go, and take them out of the ledger; the ref that the spool holds still.
+    def delete(self, item_id: str, decision: Decision) -> QuarantinedInstance:
+        """Decide that its bytes go, and take them out of the ledger: no later stage sees them.
 
         Nothing changes where it was released before: look at the state of what is returned.
 
@@ -371,8 +390,15 @@ class Review(Protocol):
     def count_held(self, study_ids: Sequence[str]) -> dict[str, int]:
         """See `Quarantine.count_held`."""
 
-    def preview(self, item_id: str, frame: int, by: str) -> Preview:
-        """A frame with its original pixels; `frame` counts from 1.
+    def preview(self, item_id: str, frame: int, by: str, *, all_values: bool = False) -> Preview:
+        """A frame with its original pixels.
+
+        Parameters
+        ----------
+        frame
+            Counts from 1.
+        all_values
+            Show all grey values, whatever window the instance names.
 
         Raises
         ------

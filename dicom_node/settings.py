@@ -77,12 +77,38 @@ class DatabaseSettings(_Section):
     url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in data_dir")
 
 
+#: What the node may do. It knows studies by pseudonymous UIDs, so `retain-uids` is for files alone.
+DeidentificationOption = Literal[
+    "clean-descriptors",
+    "clean-graphics",
+    "clean-pixel-data",
+    "clean-recognizable-visual-features",
+    "clean-structured-content",
+    "retain-device-identity",
+    "retain-institution-identity",
+    "retain-longitudinal-full-dates",
+    "retain-longitudinal-modified-dates",
+    "retain-patient-characteristics",
+    "retain-safe-private",
+]
+
+
 class DeidentificationSettings(_Section):
     """What is taken off."""
 
     profile: Literal["basic"] = "basic"
-    options: tuple[Literal["retain-patient-characteristics"], ...] = Field(
-        default=("retain-patient-characteristics",), description="options of PS3.15 Table E.1-1"
+    options: tuple[DeidentificationOption, ...] = Field(
+        default=(
+            "clean-descriptors",
+            "clean-graphics",
+            "clean-pixel-data",
+            "clean-structured-content",
+            "retain-patient-characteristics",
+        ),
+        description="options of PS3.15 §E.3",
+    )
+    unknown_attributes: Literal["remove", "read"] = Field(
+        default="remove", description="text that no module of the SOP Class knows: remove, or read and keep"
     )
 
 

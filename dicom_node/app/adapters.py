@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
+from anonymizer.context import StudyContext
 from anonymizer.eligibility import WAIVABLE
 from anonymizer.errors import CannotVouch, RestoreError
 from anonymizer.profile import BASIC_PROFILE
@@ -14,8 +15,9 @@ from dicom_node.domain.errors import Quarantined, ReidentificationFailed
 from dicom_node.domain.identity import DeidentifiedInstance, OriginalIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from anonymizer.context import Survey
     from anonymizer.engine import Engine
     from anonymizer.report import InstanceReport
     from anonymizer.restore import Restorer
@@ -37,13 +39,27 @@ class AnonymizerAdapter:
         self._engine = engine
         self._restorer = restorer
 
-    def deidentify(self, part10: bytes, *, vouched: frozenset[str] = frozenset()) -> DeidentifiedInstance:
+    def survey(self, part10: bytes) -> Survey:
+        """See `ports.Deidentifier.survey`."""
+        try:
+            return self._engine.survey(part10)
+        except CannotVouch as exc:
+            raise _quarantined(exc, frozenset()) from exc
+
+    def context(self, surveys: Sequence[object]) -> tuple[StudyContext, frozenset[int]]:
+        """See `ports.Deidentifier.context`."""
+        known = cast("Sequence[Survey]", surveys)
+        context = StudyContext.of(known)
+        return context, frozenset(context.sample(known))
+
+    def deidentify(
+        self, part10: bytes, context: object, *, vouched: frozenset[str] = frozenset()
+    ) -> DeidentifiedInstance:
         """See `ports.Deidentifier.deidentify`."""
         try:
-            out = self._engine.deidentify(part10, vouched=vouched)
+            out = self._engine.deidentify(part10, cast("StudyContext", context), vouched=vouched)
         except CannotVouch as exc:
-            vouchable = exc.rule in WAIVABLE and exc.rule not in vouched
-            raise Quarantined(str(exc), exc.rule, vouchable=vouchable) from exc
+            raise _quarantined(exc, vouched) from exc
         return DeidentifiedInstance(
             study_instance_uid=out.study_instance_uid,
             series_instance_uid=out.series_instance_uid,
@@ -69,6 +85,10 @@ class AnonymizerAdapter:
             return self._restorer.restore(part10, identity.attributes, identity.uids, own_uids)
         except RestoreError as exc:
             raise ReidentificationFailed(str(exc)) from exc
+
+
+def _quarantined(exc: CannotVouch, vouched: frozenset[str]) -> Quarantined:
+    return Quarantined(str(exc), exc.rule, vouchable=exc.rule in WAIVABLE and exc.rule not in vouched)
 
 
 class UidAdapter:

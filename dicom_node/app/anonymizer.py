@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from anonymizer.engine import Engine
 from anonymizer.errors import OptionUnavailable
-from anonymizer.profile import Profile
+from anonymizer.pixels.cleaner import PixelCleaner
+from anonymizer.profile import Option, Profile
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.security.master import MasterKey, load_master_key
 
@@ -14,17 +15,27 @@ if TYPE_CHECKING:
     from dicom_node.settings import Settings
 
 
-def build_anonymizer(settings: Settings, master: MasterKey | None = None) -> Engine:
-    """The anonymizer with the node's key and configured profile.
+def build_anonymizer(
+    settings: Settings, master: MasterKey | None = None, options: tuple[str, ...] | None = None
+) -> Engine:
+    """The anonymizer with the node's key.
+
+    Parameters
+    ----------
+    options
+        Names of the profile's options; `None`: those that are configured.
 
     Raises
     ------
     ConfigurationError
-        If the profile asks for what this version cannot do.
+        If the profile asks for what cannot be done.
     """
     master = master or load_master_key(settings.node.data_dir)
+    wanted = settings.deidentification
     try:
-        profile = Profile.from_labels(settings.deidentification.options)
+        chosen = Profile.from_labels(wanted.options if options is None else options)
+        profile = Profile(chosen.options, default_deny=wanted.unknown_attributes == "remove")
     except OptionUnavailable as exc:
         raise ConfigurationError(f"deidentification.options: {exc}") from exc
-    return Engine(master.derive("pseudonyms"), profile)
+    pixels = PixelCleaner() if Option.CLEAN_PIXEL_DATA in profile else None
+    return Engine(master.derive("pseudonyms"), profile, pixels=pixels, validate=True)

@@ -15,6 +15,8 @@ from dicom_node.domain.study import Slot
 from dicom_node.pipeline import quarantine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dicom_node.domain.identity import DeidentifiedInstance
     from dicom_node.domain.instance import SourceInstance
     from dicom_node.pipeline.services import Services
@@ -51,23 +53,14 @@ def deidentify(services: Services, study_id: str, version: int) -> DeidentifyOut
     identity = OriginalIdentity({}, {})
     reports: list[object] = []
     passed: list[SourceInstance] = []
-    sources = services.index.sources(study_id, version)
-    vouched = services.quarantine.vouched(study_id)
-
-    def one(source: SourceInstance) -> _Passed | str:
-        waived = vouched.get((source.sop_instance_uid, source.sha256), frozenset())
-        return _deidentify_one(services, source, version, waived)
-
-    # Writes wait for the disk: side by side their waits fall together.
-    with ThreadPoolExecutor(WRITERS, thread_name_prefix="deidentify") as pool:
-        for source, outcome in zip(sources, pool.map(one, sources), strict=True):
-            if isinstance(outcome, str):
-                quarantined[outcome] += 1
-                continue
-            identity = identity.merged(outcome.out.identity)
-            entries.append(outcome.entry)
-            reports.append(outcome.out.report)
-            passed.append(source)
+    for source, outcome in _outcomes(services, study_id, version):
+        if isinstance(outcome, str):
+            quarantined[outcome] += 1
+            continue
+        identity = identity.merged(outcome.out.identity)
+        entries.append(outcome.entry)
+        reports.append(outcome.out.report)
+        passed.append(source)
     if entries:
         services.vault.put(study_id, identity)
         services.catalog.publish(entries)
@@ -90,14 +83,47 @@ class _Passed:
     out: DeidentifiedInstance
 
 
+def _outcomes(
+    services: Services, study_id: str, version: int
+) -> Iterator[tuple[SourceInstance, _Passed | str]]:
+    """Each instance with what became of it: a survey of all, then the sample, then the rest."""
+    sources = services.index.sources(study_id, version)
+    vouched = services.quarantine.vouched(study_id)
+
+    def survey(source: SourceInstance) -> object | Quarantined:
+        try:
+            return services.deidentifier.survey(services.stores.spool.read(source.spool_ref))
+        except Quarantined as exc:
+            return exc
+
+    # Writes wait for the disk: side by side their waits fall together.
+    with ThreadPoolExecutor(WRITERS, thread_name_prefix="deidentify") as pool:
+        surveyed: list[tuple[SourceInstance, object]] = []
+        for source, found in zip(sources, pool.map(survey, sources), strict=True):
+            if isinstance(found, Quarantined):
+                data = services.stores.spool.read(source.spool_ref)
+                yield source, quarantine.hold(services, source, version, data, found)
+            else:
+                surveyed.append((source, found))
+        context, first = services.deidentifier.context([found for _, found in surveyed])
+
+        def one(source: SourceInstance) -> _Passed | str:
+            waived = vouched.get((source.sop_instance_uid, source.sha256), frozenset())
+            return _deidentify_one(services, source, version, context, waived)
+
+        for batch in (True, False):
+            members = [source for n, (source, _) in enumerate(surveyed) if (n in first) is batch]
+            yield from zip(members, pool.map(one, members), strict=True)
+
+
 def _deidentify_one(
-    services: Services, source: SourceInstance, version: int, vouched: frozenset[str]
+    services: Services, source: SourceInstance, version: int, context: object, vouched: frozenset[str]
 ) -> _Passed | str:
     """What passed, or the reason why the instance went to quarantine."""
     data = services.stores.spool.read(source.spool_ref)
     slot = Slot(source.study_id, source.epoch)
     try:
-        out = services.deidentifier.deidentify(data, vouched=vouched)
+        out = services.deidentifier.deidentify(data, context, vouched=vouched)
     except Quarantined as exc:
         return quarantine.hold(services, source, version, data, exc)
     if out.sop_instance_uid != source.sop_instance_uid:
