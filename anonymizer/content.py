@@ -48,14 +48,14 @@ _DATES: Final = frozenset({"DATE", "TIME", "DATETIME"})
 class ContentRules:
     """What becomes of each content item under a profile."""
 
-    def __init__(self, rules: dict[tuple[str, str], ContentRule], profile: Profile) -> None:
+    def __init__(self, rules: dict[tuple[str, str, str], ContentRule], profile: Profile) -> None:
         self._rules = rules
         self._profile = profile
 
     def action(self, item: Dataset) -> str:
         """`X`, `D`, `K`, `C` or, where neither table nor value type say anything, an empty string."""
-        rule = self._rules.get(_concept(item))
         value_type = text_value(item, VALUE_TYPE)
+        rule = self._rules.get((*_concept(item), value_type))
         if rule is not None:
             action, _ = self._profile.decide(rule.options)
             # Both removal and a dummy satisfy X/D; the dummy keeps templates valid.

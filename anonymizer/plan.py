@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 REPEATING: Final = frozenset({0x50, 0x60})
 #: Locators that name a standard, not a network address of the sender's site.
 _HARMLESS_UR: Final = frozenset({0x0008010E, 0x00080120})
+#: Outside the table, yet they name a site or hold what another de-identifier encrypted.
+_UNLISTED: Final = {
+    0x00400031: "unlisted-issuer",  # LocalNamespaceEntityID
+    0x00400032: "unlisted-issuer",  # UniversalEntityID
+    0x04000500: "encrypted-attributes",  # EncryptedAttributesSequence
+}
 _PROCEDURES: Final = frozenset({Option.CLEAN_STRUCTURED_CONTENT})
 #: Text of fixed meaning in the standard or from the maker: only identifiers that are known are looked for,
 #: since digits and words of codes look like identifiers.
@@ -142,6 +148,8 @@ class Plan:
         return Entry(Step(rule.basic), rule.basic, vr, listed=True)
 
     def _unlisted(self, tag: int, vr: str) -> Entry:
+        if tag in _UNLISTED:
+            return Entry(Step.REMOVE, _UNLISTED[tag], vr, listed=False)
         if vr == "PN":
             return Entry(Step.REMOVE, "unlisted-name", vr, listed=False)
         if vr == "UR" and tag not in _HARMLESS_UR:

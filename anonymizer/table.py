@@ -167,10 +167,13 @@ def load_known_attributes() -> KnownAttributes:
     )
 
 
-def load_content_rules() -> dict[tuple[str, str], ContentRule]:
-    """Read Table E.3.4-1 from the package: (coding scheme, code value) of the concept name to its rule."""
+def load_content_rules() -> dict[tuple[str, str, str], ContentRule]:
+    """Read Table E.3.4-1 from the package: (coding scheme, code value, value type) to the rule."""
     rows = _read("content_items.json")["rows"]
-    return {(row["scheme"], row["code"]): ContentRule(row["basic"], row["options"]) for row in rows}
+    return {
+        (row["scheme"], row["code"], row["value_type"]): ContentRule(row["basic"], row["options"])
+        for row in rows
+    }
 
 
 def load_safe_private() -> dict[tuple[str, int, int], str]:
