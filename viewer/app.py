@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from fastapi.staticfiles import StaticFiles
 
-from viewer.api import docs, studies, upload
-from viewer.dashboard import pages
+from viewer.api import docs, quarantine, studies, study_records, upload
+from viewer.dashboard import pages, quarantine_pages
 from viewer.dashboard.render import create_renderer
 from viewer.dashboard.series_names import SeriesNames
 from viewer.headers import SecurityHeaders
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from dicom_node.ports import AuditLog, Catalog, Pseudonymizer, Receiver, StudyIndex
+    from dicom_node.ports import AuditLog, Catalog, Pseudonymizer, Receiver, Review, StudyIndex
     from viewer.node_info import NodeInfo
 
 _STATIC = Path(__file__).parent / "dashboard" / "static"
@@ -32,12 +32,13 @@ def install(
     pseudonymizer: Pseudonymizer,
     audit: AuditLog,
     receiver: Receiver,
+    review: Review,
     complete: Callable[[str], object],
     ohif_dir: Path | None,
     node_info: NodeInfo,
     catalog: Catalog | None = None,
 ) -> None:
-    """Add `/`, `/studies`, `/static`, `/api` and `/viewer`, and security headers to every answer.
+    """Add dashboard (`/`), `/static`, `/api` and `/viewer`, and security headers to every answer.
 
     Call it last: the headers are middleware.
 
@@ -53,10 +54,13 @@ def install(
     """
     render = create_renderer(node_info)
     describe = SeriesNames(catalog) if catalog is not None else _undescribed
-    app.include_router(pages.create_router(index, render, describe))
+    app.include_router(pages.create_router(index, review, render, describe))
+    app.include_router(quarantine_pages.create_router(index, review, render))
     app.include_router(
         studies.create_router(index=index, pseudonymizer=pseudonymizer, audit=audit, complete=complete)
     )
+    app.include_router(study_records.create_router(index))
+    app.include_router(quarantine.create_router(review))
     app.include_router(upload.create_router(receiver))
     app.include_router(docs.create_router(render))
     app.include_router(serving.create_router(ohif_dir, site=node_info.site, render=render))

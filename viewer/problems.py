@@ -33,6 +33,7 @@ STATUS_BY_ERROR: dict[type[errors.NodeError], HTTPStatus] = {
     errors.NotAuthorised: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Gone: HTTPStatus.GONE,
+    errors.Quarantined: HTTPStatus.CONFLICT,
     errors.TransientError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

@@ -15,6 +15,7 @@ from dicom_node.app.anonymizer import build_anonymizer
 from dicom_node.app.audit import open_audit
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
+from dicom_node.app.preview import render_preview
 from dicom_node.app.retention import expire_results
 from dicom_node.app.senders import build_senders
 from dicom_node.dimse.scp import Peer, StorageScp
@@ -28,6 +29,7 @@ from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
+from dicom_node.pipeline.review import ReviewDesk
 from dicom_node.pipeline.services import Services, Stores
 from dicom_node.pipeline.workflow import Pipeline
 from dicom_node.security.master import load_master_key
@@ -61,6 +63,7 @@ class Built:
     """The services of a node and what its edges need besides."""
 
     services: Services
+    review: ReviewDesk
     close_database: Callable[[], None]
     sweep: Callable[[], None]
     registry: ModelRegistry
@@ -162,11 +165,16 @@ def build_services(settings: Settings) -> Built:
         backoff_s={d.name: d.backoff_s for d in settings.destinations},
     )
 
+    review = ReviewDesk(services, render_preview)
+
     def sweep() -> None:
         for store in (spool, work, quarantine, results):
             store.sweep()
+        review.settle()
 
-    return Built(services, database.dispose, sweep, registry, uids, metrics, watermark, engine, encoder)
+    return Built(
+        services, review, database.dispose, sweep, registry, uids, metrics, watermark, engine, encoder
+    )
 
 
 def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = None) -> Node:
@@ -219,6 +227,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             pseudonymizer=built.uids,
             audit=services.audit,
             receiver=receiver,
+            review=built.review,
             complete=monitor.complete,
             ohif_dir=standard_folders(settings.node.data_dir)[-1],
             catalog=services.catalog,

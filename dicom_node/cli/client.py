@@ -43,19 +43,42 @@ class NodeClient:
         """The recorded routing decision of a study."""
         return dict(self._get(f"/api/studies/{study_id}/routing"))
 
+    def quarantine(self, **query: str | int | None) -> list[dict[str, Any]]:
+        """One page of `/api/quarantine`."""
+        params = {key: value for key, value in query.items() if value is not None}
+        return list(self._get("/api/quarantine", params)["quarantined"])
+
+    def quarantined(self, item_id: str) -> dict[str, Any]:
+        """One instance of `/api/quarantine/{id}`."""
+        return dict(self._get(f"/api/quarantine/{item_id}"))
+
+    def decide(self, item_id: str, action: str, reason: str) -> dict[str, Any]:
+        """Release or delete an instance in quarantine; what it is then."""
+        return dict(self._ask("POST", f"/api/quarantine/{item_id}/{action}", json={"reason": reason}))
+
     def has_viewer(self) -> bool:
         """Whether OHIF is installed."""
         return self._http.get("/viewer/").status_code == httpx.codes.OK
 
     def _get(self, path: str, params: dict[str, Any] | None = None) -> Any:
+        return self._ask("GET", path, params=params)
+
+    def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
-            answer = self._http.get(path, params=params)
+            answer = self._http.request(method, path, **options)
         except httpx.TransportError as exc:
             raise StorageFailure(
                 f"no node answers at {self._base_url}; start one (`dicom-node serve`) or name it with --url"
             ) from exc
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code == httpx.codes.NOT_FOUND and path.startswith("/api/studies"):
             raise NotFound("the node knows no such study; `dicom-node studies` lists them")
         if answer.is_error:
-            raise StorageFailure(f"the node answered {answer.status_code} to {path}")
+            raise StorageFailure(f"the node answered {answer.status_code} to {path}{_detail(answer)}")
         return answer.json()
+
+
+def _detail(answer: httpx.Response) -> str:
+    """What the node's problem object says, if it sent one."""
+    if answer.headers.get("content-type") != "application/problem+json":
+        return ""
+    return f": {answer.json().get('detail', '')}"

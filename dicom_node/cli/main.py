@@ -14,6 +14,7 @@ from dicom_node.cli import (
     doctor,
     models,
     purge,
+    quarantine,
     routes,
     send,
     serve,
@@ -36,6 +37,7 @@ app.command("studies")(studies.studies)
 app.command("anonymize")(anonymize.anonymize)
 app.command("purge")(purge.purge)
 app.command("doctor")(doctor.doctor)
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(models.app, name="models")
 app.add_typer(routes.app, name="routes")
 app.add_typer(database.app, name="db")

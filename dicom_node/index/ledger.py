@@ -163,11 +163,9 @@ def last_source(
     return None if row is None else SourceInstance(*row)
 
 
-def retire(
-    connection: Connection, study_id: str, sop_instance_uid: str, sha256: str, now: datetime
-) -> str | None:
-    """Mark the unpurged row of these bytes purged; its spool ref, or `None` where there was none."""
-    spool_ref: str | None = connection.execute(
+def retire(connection: Connection, study_id: str, sop_instance_uid: str, sha256: str, now: datetime) -> None:
+    """Mark the unpurged row of these bytes purged, where there is one."""
+    connection.execute(
         update(instances)
         .where(
             instances.c.study_id == study_id,
@@ -176,9 +174,7 @@ def retire(
             instances.c.purged_at.is_(None),
         )
         .values(purged_at=now)
-        .returning(instances.c.spool_ref)
-    ).scalar()
-    return spool_ref
+    )
 
 
 def sources(connection: Connection, study_id: str, version: int) -> list[SourceInstance]:

@@ -151,7 +151,7 @@ class SqlQuarantine:
         now = self._clock.now()
         return transact(self._engine, lambda c: _release(c, item_id, instance, decision, now))
 
-    def delete(self, item_id: str, decision: Decision) -> tuple[QuarantinedInstance, str | None]:
+    def delete(self, item_id: str, decision: Decision) -> QuarantinedInstance:
         """See `ports.Quarantine.delete`."""
         now = self._clock.now()
         return transact(self._engine, lambda c: _delete(c, item_id, decision, now))
@@ -194,14 +194,12 @@ def _release(
     return _decided(connection, item_id, _RELEASED, decision, now, vouched=item.rule)
 
 
-def _delete(
-    connection: Connection, item_id: str, decision: Decision, now: datetime
-) -> tuple[QuarantinedInstance, str | None]:
+def _delete(connection: Connection, item_id: str, decision: Decision, now: datetime) -> QuarantinedInstance:
     item = _undecided(connection, item_id)
     if item.state is not QuarantineState.HELD:
-        return item, None
-    spool_ref = ledger.retire(connection, item.study_id, item.sop_instance_uid, item.sha256, now)
-    return _decided(connection, item_id, QuarantineState.DELETED, decision, now), spool_ref
+        return item
+    ledger.retire(connection, item.study_id, item.sop_instance_uid, item.sha256, now)
+    return _decided(connection, item_id, QuarantineState.DELETED, decision, now)
 
 
 def _undecided(connection: Connection, item_id: str) -> QuarantinedInstance:

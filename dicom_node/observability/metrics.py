@@ -17,6 +17,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "instances_received": ("SOP Instances taken", ("source", "outcome")),
     "instances_refused": ("SOP Instances refused, by error code", ("source", "code")),
     "instances_quarantined": ("SOP Instances that de-identification kept back", ()),
+    "quarantine_decisions": ("Decisions about instances in quarantine", ("decision",)),
     "associations": ("DICOM associations, by outcome", ("outcome",)),
     "model_runs": ("Model runs", ("model", "status")),
     "results_kept_back": ("Result objects that the output gate kept back", ()),

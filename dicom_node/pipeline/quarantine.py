@@ -79,27 +79,23 @@ def lift(services: Services, study_id: str, passed: Iterable[SourceInstance]) ->
         services.audit.record("quarantine.lifted", study_id=study_id, quarantine_id=item.id, rule=item.rule)
 
 
-def destroy(services: Services, item: QuarantinedInstance) -> tuple[bool, int]:
-    """Destroy key and bytes of a decided instance; may be repeated.
+def destroy(services: Services, item: QuarantinedInstance) -> None:
+    """Destroy key and bytes of a decided instance, the key first; the audit log has the receipt.
 
-    Returns
-    -------
-    tuple
-        Whether there was a key, and how many files were deleted.
+    May be repeated: what a crash left behind goes then.
     """
     slot = slot_of(item.id)
     key_destroyed = services.stores.quarantine_keys.destroy(slot)
     files = services.stores.quarantine.delete_slot(slot)
+    services.audit.record(
+        "quarantine.destroyed",
+        study_id=item.study_id,
+        quarantine_id=item.id,
+        state=item.state.value,
+        key_destroyed=key_destroyed,
+        files_deleted=files,
+    )
     services.quarantine.settle(item.id)
-    return key_destroyed, files
-
-
-def settle(services: Services) -> int:
-    """Destroy what a crash left of decided instances; return how many."""
-    left = services.quarantine.unsettled()
-    for item in left:
-        destroy(services, item)
-    return len(left)
 
 
 def _item_id(source: SourceInstance, version: int) -> str:

@@ -188,6 +188,7 @@ def http_routes():
             pseudonymizer=None,
             audit=None,
             receiver=None,
+            review=None,
             complete=None,
             ohif_dir=None,
             node_info=info,

@@ -13,6 +13,7 @@ from dicom_node.domain.run import RunStatus
 from dicom_node.domain.study import Stage, StudyState
 
 if TYPE_CHECKING:
+    from dicom_node.domain.deidentification import DeidentificationReport
     from dicom_node.domain.run import RoutingDecision
     from dicom_node.domain.study import StudyRecord
 
@@ -171,6 +172,49 @@ class RoutingOut(BaseModel):
             ],
             rejection=decision.rejection,
         )
+
+
+class CodedOptionOut(BaseModel):
+    """The profile or one of its options, by its code of CID 7050 (PS3.16)."""
+
+    code: str
+    meaning: str
+
+
+class RedactedBoxOut(BaseModel):
+    """A rectangle that was blacked out, in pixels from the upper left corner."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    frames: Annotated[str, Field(description="frame numbers counted from 1: `all`, `7` or `3-9`")]
+    source: Annotated[str, Field(description="ultrasound-region, device-catalogue or text")]
+    instances: int
+
+
+class DeidentificationOut(BaseModel):
+    """What de-identification did to a study; counts, never a value."""
+
+    study_id: str
+    version: int
+    profile: str
+    options: list[CodedOptionOut]
+    instances: Annotated[int, Field(description="how many passed")]
+    actions: Annotated[
+        dict[str, dict[str, int]],
+        Field(description="attribute keyword to rule (an action of PS3.15 Table E.1-1, or beyond) to count"),
+    ]
+    by_rule: Annotated[dict[str, int], Field(description="the same over all attributes")]
+    pixels: Annotated[dict[str, int], Field(description="instances by what became of their pixels")]
+    boxes: list[RedactedBoxOut]
+    risks: Annotated[dict[str, int], Field(description="what nobody looked at, or an option left in")]
+    quarantined: Annotated[dict[str, int], Field(description="reason to instances that were kept back")]
+
+    @classmethod
+    def of(cls, study_id: str, version: int, report: DeidentificationReport) -> DeidentificationOut:
+        """From the index's record."""
+        return cls(study_id=study_id, version=version, by_rule=report.by_rule(), **report.as_json())
 
 
 class UploadedFile(BaseModel):

@@ -1,4 +1,4 @@
-"""`/api/studies`: the list, one study, its routing, and the explicit completion call."""
+"""`/api/studies`: the list, one study, and the explicit completion call."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from dicom_node.domain.errors import NotFound
 from dicom_node.domain.study import StudyState
-from viewer.api.schemas import ProblemOut, RoutingOut, StudyOut, StudyPage
+from viewer.api.schemas import ProblemOut, StudyOut, StudyPage
 from viewer.problems import Problem, ProblemRoute
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ _UID = re.compile(r"[0-9.]{1,64}")
 StudyId = Annotated[str, Path(description="the node's own id of the study", max_length=64)]
 Uid = Annotated[str | None, Query(max_length=64)]
 _PROBLEM: dict[str, Any] = {"model": ProblemOut}
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _PROBLEM}
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: _PROBLEM}
 
 
 def create_router(
@@ -63,25 +62,12 @@ def create_router(
             audit.record("study.looked_up_by_original_uid", study_id=found, found=bool(page.studies))
         return page
 
-    @router.get("/studies/{study_id}", responses=_NOT_FOUND)
+    @router.get("/studies/{study_id}", responses=NOT_FOUND)
     def get_study(study_id: StudyId) -> StudyOut:
         """Get one study."""
         return StudyOut.of(index.study(study_id))
 
-    @router.get("/studies/{study_id}/routing", responses=_NOT_FOUND)
-    def get_routing(
-        study_id: StudyId,
-        version: Annotated[int | None, Query(ge=1, description="default: the current one")] = None,
-    ) -> RoutingOut:
-        """Get the routing decision with every reason."""
-        study = index.study(study_id)
-        wanted = version or study.version
-        decision = index.routing(study_id, wanted)
-        if decision is None:
-            raise NotFound("this version of the study has not been routed (yet); ask again when it has")
-        return RoutingOut.of(study_id, wanted, decision)
-
-    @router.post("/studies/{study_id}/complete", status_code=HTTPStatus.ACCEPTED, responses=_NOT_FOUND)
+    @router.post("/studies/{study_id}/complete", status_code=HTTPStatus.ACCEPTED, responses=NOT_FOUND)
     def complete_study(study_id: StudyId) -> StudyOut:
         """Say that all instances are there: the pipeline starts at once.
 

@@ -15,7 +15,7 @@ from viewer.dashboard import presentation
 
 if TYPE_CHECKING:
     from dicom_node.domain.study import StudyRecord
-    from dicom_node.ports import StudyIndex
+    from dicom_node.ports import Review, StudyIndex
     from viewer.dashboard.presentation import Describe
     from viewer.dashboard.render import Renderer
 
@@ -25,7 +25,7 @@ State = Annotated[StudyState | None, Query()]
 Cursor = Annotated[str | None, Query(max_length=256)]
 
 
-def create_router(index: StudyIndex, render: Renderer, describe: Describe) -> APIRouter:
+def create_router(index: StudyIndex, review: Review, render: Renderer, describe: Describe) -> APIRouter:
     """Routes of the pages; they show what the index knows, nothing else.
 
     Parameters
@@ -34,7 +34,7 @@ def create_router(index: StudyIndex, render: Renderer, describe: Describe) -> AP
         The description of a result series by Study and Series Instance UID, or `None`.
     """
     router = APIRouter(include_in_schema=False)
-    pages = _Pages(index, render, describe)
+    pages = _Pages(index, review, render, describe)
 
     @router.get("/")
     def home(request: Request, state: State = None, cursor: Cursor = None) -> HTMLResponse:
@@ -58,8 +58,9 @@ def create_router(index: StudyIndex, render: Renderer, describe: Describe) -> AP
 class _Pages:
     """Reads the index and fills templates."""
 
-    def __init__(self, index: StudyIndex, render: Renderer, describe: Describe) -> None:
+    def __init__(self, index: StudyIndex, review: Review, render: Renderer, describe: Describe) -> None:
         self._index = index
+        self._review = review
         self._render = render
         self._describe = describe
 
@@ -77,6 +78,7 @@ class _Pages:
         return self._render(
             template,
             studies=studies,
+            held=self._review.count_held([study.id for study in studies]),
             counts={each: counts.get(each, 0) for each in StudyState},
             total=sum(counts.values()),
             state=state,
@@ -96,6 +98,7 @@ class _Pages:
         return self._render(
             template,
             study=study,
+            held=self._review.count_held([study_id]).get(study_id, 0),
             routing=self._index.routing(study_id, study.version),
             moving=presentation.moving([study]),
             show=presentation,

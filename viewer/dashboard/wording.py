@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydicom.uid import UID
+
 from dicom_node.domain.delivery import DeliveryStatus
+from dicom_node.domain.quarantine import DeleteReason, ReleaseReason
 from dicom_node.domain.result import ResultKind
 from dicom_node.domain.run import RunStatus
 from dicom_node.domain.study import Stage, StudyState
@@ -62,6 +65,43 @@ DELIVERIES: dict[DeliveryStatus, str] = {
 }
 
 
+#: Why something in quarantine was released or deleted.
+REASONS: dict[str, str] = {
+    ReleaseReason.NOTHING_IDENTIFIES: "nothing in it identifies a person",
+    ReleaseReason.NO_PATIENT: "it shows no patient (a phantom, a test image)",
+    ReleaseReason.OTHER: "another reason",
+    DeleteReason.IDENTITY_VISIBLE: "it shows who the patient is",
+    DeleteReason.NOT_NEEDED: "it is not needed",
+    DeleteReason.SENT_BY_MISTAKE: "it was sent by mistake",
+    "passed": "a later run passed it",
+}
+
+#: Actions of PS3.15 Table E.1-1.
+RULES: dict[str, str] = {
+    "C": "cleaned",
+    "D": "replaced by a dummy",
+    "K": "kept by an option",
+    "U": "UID replaced",
+    "X": "removed",
+    "Z": "emptied",
+}
+
+
+def sop_class_name(uid: str) -> str:
+    """The standard's name of a SOP Class, or its UID."""
+    return UID(uid).name
+
+
+def reason_words(reason: str) -> str:
+    """Why something was decided, in words."""
+    return REASONS.get(reason, reason)
+
+
+def rule_words(rule: str) -> str:
+    """What an action of de-identification does, in words."""
+    return RULES.get(rule, rule.replace("-", " "))
+
+
 def in_bytes(count: int) -> str:
     """A size with a decimal unit: `13.1 MB`."""
     size = float(count)
@@ -108,5 +148,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stage_name": STAGES.__getitem__,
     "state_words": STATES.__getitem__,
     "run_words": RUNS.__getitem__,
+    "reason_words": reason_words,
+    "rule_words": rule_words,
+    "sop_class_name": sop_class_name,
     "delivery_words": DELIVERIES.__getitem__,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,15 @@ from fastapi import FastAPI
 
 from dicom_node.domain.catalog import CatalogPage, CatalogQuery, QueryLevel
 from dicom_node.domain.delivery import Delivery, DeliveryStatus
-from dicom_node.domain.errors import InvalidInstance, NotFound
+from dicom_node.domain.errors import Gone, InvalidInstance, NotFound, Quarantined
 from dicom_node.domain.instance import IncomingInstance, InstanceHeader, Receipt, StoreOutcome
+from dicom_node.domain.quarantine import (
+    DeleteReason,
+    Preview,
+    QuarantinedInstance,
+    QuarantineState,
+    ReleaseReason,
+)
 from dicom_node.domain.result import ResultEntry, ResultKind
 from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
 from dicom_node.domain.study import Stage, StudyRecord, StudyState
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from dicom_node.domain.deidentification import DeidentificationReport
+
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -34,6 +44,7 @@ class Index:
     def __init__(self) -> None:
         self.records: dict[str, StudyRecord] = {}
         self.decisions: dict[tuple[str, int], RoutingDecision] = {}
+        self.reports: dict[tuple[str, int], DeidentificationReport] = {}
 
     def put(self, record: StudyRecord) -> StudyRecord:
         self.records[record.id] = record
@@ -66,6 +77,9 @@ class Index:
 
     def routing(self, study_id: str, version: int) -> RoutingDecision | None:
         return self.decisions.get((study_id, version))
+
+    def deidentification(self, study_id: str, version: int) -> DeidentificationReport | None:
+        return self.reports.get((study_id, version))
 
 
 class Pseudonymizer:
@@ -205,6 +219,87 @@ class Catalog:
         return CatalogPage(rows, len(rows))
 
 
+class Review:
+    """Instances in quarantine in memory, and what was done with them."""
+
+    def __init__(self) -> None:
+        self.items: dict[str, QuarantinedInstance] = {}
+        self.done: list[tuple[object, ...]] = []
+
+    def put(self, item_id: str = "q1", study_id: str = "study1", **changes: object) -> QuarantinedInstance:
+        values: dict[str, object] = {
+            "id": item_id,
+            "study_id": study_id,
+            "epoch": 0,
+            "version": 1,
+            "sop_instance_uid": "2.25.5",
+            "sop_class_uid": "1.2.840.10008.5.1.4.1.1.7",
+            "modality": "OT",
+            "size": 4096,
+            "sha256": "a" * 64,
+            "rule": "burned-in-annotation",
+            "vouchable": True,
+            "reason": "burned-in-annotation (BurnedInAnnotation): the sender says so; look at it",
+            "ref": f"quarantine:{item_id}/0/original.dcm",
+            "created_at": NOON,
+        }
+        self.items[item_id] = QuarantinedInstance(**{**values, **changes})  # type: ignore[arg-type]
+        return self.items[item_id]
+
+    def get(self, item_id: str) -> QuarantinedInstance:
+        if item_id not in self.items:
+            raise NotFound("nothing in quarantine has this id; list it with GET /api/quarantine")
+        return self.items[item_id]
+
+    def page(
+        self,
+        *,
+        study_id: str | None = None,
+        state: QuarantineState | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> tuple[Sequence[QuarantinedInstance], str | None]:
+        if cursor == "bogus":
+            raise NotFound("the cursor is none that the node gave; ask for the first page again")
+        found = [
+            i for i in self.items.values() if study_id in (None, i.study_id) and state in (None, i.state)
+        ]
+        return found[:limit], "more" if len(found) > limit else None
+
+    def count_held(self, study_ids: Sequence[str]) -> dict[str, int]:
+        held = [i.study_id for i in self.items.values() if i.state is QuarantineState.HELD]
+        return {s: held.count(s) for s in study_ids if s in held}
+
+    def preview(self, item_id: str, frame: int, by: str, *, all_values: bool = False) -> Preview:
+        self._bytes_of(item_id)
+        self.done.append(("preview", item_id, frame, all_values, by))
+        return Preview(b"\x89PNG picture", 3)
+
+    def content(self, item_id: str, by: str) -> bytes:
+        self._bytes_of(item_id)
+        self.done.append(("content", item_id, by))
+        return b"part 10"
+
+    def release(self, item_id: str, reason: ReleaseReason, by: str) -> QuarantinedInstance:
+        if not self.get(item_id).vouchable:
+            raise Quarantined("a look cannot answer the rule", self.get(item_id).rule)
+        return self._decide(item_id, QuarantineState.RELEASED, reason, by)
+
+    def delete(self, item_id: str, reason: DeleteReason, by: str) -> QuarantinedInstance:
+        return self._decide(item_id, QuarantineState.DELETED, reason, by)
+
+    def _bytes_of(self, item_id: str) -> None:
+        if not self.get(item_id).ref:
+            raise Gone("its bytes left the quarantine")
+
+    def _decide(self, item_id: str, state: QuarantineState, reason: str, by: str) -> QuarantinedInstance:
+        self.done.append((state.value, item_id, str(reason), by))
+        self.items[item_id] = replace(
+            self.get(item_id), state=state, ref="", decided_at=NOON, decided_by=by, decision=str(reason)
+        )
+        return self.items[item_id]
+
+
 class World:
     """An application with fakes, and what they saw."""
 
@@ -213,6 +308,7 @@ class World:
         self.pseudonymizer = Pseudonymizer()
         self.audit = Audit()
         self.receiver = Receiver()
+        self.review = Review()
         self.completed: list[str] = []
         self.catalog = Catalog()
         self.app = FastAPI(docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
@@ -222,6 +318,7 @@ class World:
             pseudonymizer=self.pseudonymizer,
             audit=self.audit,
             receiver=self.receiver,
+            review=self.review,
             complete=self.completed.append,
             ohif_dir=ohif_dir,
             catalog=self.catalog,  # type: ignore[arg-type]
