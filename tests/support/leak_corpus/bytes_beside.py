@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from leak_corpus.catalogue import Catalogue
-from leak_corpus.draft import DESCRIPTORS, PIXELS, real
-from pydicom.dataelem import RawDataElement
+from leak_corpus.draft import DESCRIPTORS, PIXELS, raw, real
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
-from pydicom.tag import Tag
 from pydicom.uid import (
     CTImageStorage,
     DeflatedExplicitVRLittleEndian,
@@ -202,9 +200,7 @@ def _(draft: Draft) -> None:
         (0x00180023, "CS", f"3D\0\0{p.mrn}"),
         (0x00080070, "LO", "Test Works\0" + draft.secret("Altgeraet Keller", "Manufacturer after NUL")),
     ):
-        value = text.encode("latin-1")
-        value += b"\0" * (len(value) % 2)
-        ds[tag] = RawDataElement(Tag(tag), vr, len(value), value, 0, False, True)
+        raw(ds, tag, vr, text.encode("latin-1"))
     draft.drop(lambda c: c.path and c.path[0] in ("SeriesDescription", "BodyPartExamined", "Manufacturer"))
     draft.refusal = "allowed"
 
@@ -214,8 +210,7 @@ def _(draft: Draft) -> None:
     ds, p = draft.image(), draft.person
     ds.SpecificCharacterSet = ["", "ISO 2022 IR 100"]
     value = p.family[:4].encode() + b"\x1b(B" + p.family[4:].encode() + b"^" + p.given.encode()
-    value += b" " * (len(value) % 2)
-    ds[0x00100010] = RawDataElement(Tag(0x00100010), "PN", len(value), value, 0, False, True)
+    raw(ds, 0x00100010, "PN", value)
     draft.describe(ds, "ImageComments", f"{{words}} {p.family}")
     draft.drop(lambda c: c.path == ("PatientName",) and c.action == "text_removed")
 
@@ -303,7 +298,7 @@ def _(draft: Draft) -> None:
         RegionLocationMinY0=60, RegionLocationMaxX1=width - 1, RegionLocationMaxY1=height - 1,
         PhysicalUnitsXDirection=3, PhysicalUnitsYDirection=3, PhysicalDeltaX=0.1, PhysicalDeltaY=0.1,
     )  # fmt: skip
-    draft.drop(lambda c: c.action == "pixels_retained")
+    draft.drop(lambda c: c.action == "pixels_retained" or c.path == ("PhotometricInterpretation",))
     draft.check("pixels_hidden", ds, (), "10,6,140,34", needs=PIXELS)
     draft.refusal = "allowed"
 

@@ -38,7 +38,11 @@ class Catalogue:
 
     def build(self, seed: int) -> Iterator[Case]:
         """All cases, drawn with a seed."""
-        for name, plant in self.plants.items():
-            draft = Draft(name, seed)
-            plant(draft)
-            yield draft.finish()
+        for name in self.plants:
+            yield self.build_one(name, seed)
+
+    def build_one(self, name: str, seed: int) -> Case:
+        """One case, drawn with a seed."""
+        draft = Draft(name, seed)
+        self.plants[name](draft)
+        return draft.finish()

@@ -28,3 +28,10 @@ def build(seed: int) -> list[Case]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of the odd values that are planted
         return [case for catalogue in CATALOGUES for case in catalogue.build(seed)]
+
+
+def build_case(case_id: str, seed: int) -> Case:
+    """One case of the corpus, as `build` has it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return next(c.build_one(case_id, seed) for c in CATALOGUES if case_id in c.plants)

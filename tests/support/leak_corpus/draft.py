@@ -201,9 +201,11 @@ class Draft:
         value: str = "",
         needs: str | None = None,
         patient: int = 0,
+        *,
+        optional: bool = False,
     ) -> None:
         """Mark an action as right."""
-        self._checks.append(Check(action, self.index(ds), path, value, needs, patient))
+        self._checks.append(Check(action, self.index(ds), path, value, needs, patient, optional))
 
     def keep(self, ds: Dataset, path: tuple[Step, ...], *texts: str, needs: str | None = None) -> None:
         """Mark texts as must-stay at or under a path."""
@@ -220,14 +222,14 @@ class Draft:
         self.check("date_shifted", ds, path, value, MODIFIED_DATES, patient)
         self.gone(ds, path, value)
 
-    def uid_check(self, ds: Dataset, *path: Step) -> None:
+    def uid_check(self, ds: Dataset, *path: Step, optional: bool = False) -> None:
         """Mark a UID that stands already at a path as must-map."""
         where = ds
         for step in path[:-1]:
             where = where[step].value if isinstance(step, str) else where[step]  # type: ignore[index]
         value = str(where[path[-1]].value)  # type: ignore[index]
         for action in ("uid_changed", "uid_consistent"):
-            self.check(action, ds, path, value)  # type: ignore[arg-type]
+            self.check(action, ds, path, value, optional=optional)  # type: ignore[arg-type]
 
     def drop(self, matches: Callable[[Check], bool]) -> None:
         """Take back checks that the case makes untrue."""
@@ -279,13 +281,18 @@ def _texts(ds: Dataset, keyword: str) -> list[str]:
     return [str(text) for text in values if text not in (None, "")]
 
 
+def raw(ds: Dataset, tag: int, vr: str, value: bytes) -> None:
+    """Put bytes into a data set as they are, under a VR that pydicom would not write there."""
+    value += b" " * (len(value) % 2)
+    syntax = ds.file_meta.TransferSyntaxUID
+    ds[tag] = RawDataElement(
+        Tag(tag), vr, len(value), value, 0, syntax.is_implicit_VR, syntax.is_little_endian
+    )
+
+
 def unknown(ds: Dataset, tag: int, value: bytes) -> None:
     """Put bytes under a tag with VR UN: pydicom would write the VR that its dictionary knows."""
-    syntax = ds.file_meta.TransferSyntaxUID if "file_meta" in ds.__dict__ else ExplicitVRLittleEndian
-    value += b" " * (len(value) % 2)
-    ds[tag] = RawDataElement(
-        Tag(tag), "UN", len(value), value, 0, syntax.is_implicit_VR, syntax.is_little_endian
-    )
+    raw(ds, tag, "UN", value)
 
 
 def written(ds: Dataset) -> bytes:

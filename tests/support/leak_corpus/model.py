@@ -76,6 +76,8 @@ class Check:
         Option without which the check says nothing.
     patient
         Which patient of the case: each has one date shift.
+    optional
+        The standard allows to remove the attribute: then there is nothing to check.
     """
 
     action: Action
@@ -84,6 +86,7 @@ class Check:
     value: str = ""
     needs: str | None = None
     patient: int = 0
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

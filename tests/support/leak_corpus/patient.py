@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from leak_corpus.catalogue import Catalogue
-from leak_corpus.draft import DEVICE, SAFE_PRIVATE, Draft
+from leak_corpus.draft import DEVICE, SAFE_PRIVATE, Draft, raw
 from leak_corpus.person import invent, pool
 from leak_corpus.scripts import EXTENSIONS, SCRIPTS
 from pydicom.dataset import Dataset
@@ -33,8 +33,9 @@ def _script(name: str) -> Callable[[Draft], None]:
         given = pool(givens.split(), draft.seed)[draft.rng.randrange(2)]
         ds.SpecificCharacterSet = charset
         ds.PatientName = f"{family}^{given}"
-        ds.PatientComments = f"{given} {family}, T1 MPRAGE"
-        ds.ImageComments = f"T2 FLAIR {family}"
+        # By hand: pydicom cannot mix half-width katakana with Latin letters.
+        raw(ds, 0x00104000, "LT", f"{given} {family}, T1 MPRAGE".encode(encodings[0]))
+        raw(ds, 0x00204000, "LT", f"T2 FLAIR {family}".encode(encodings[0]))
         ds.OtherPatientNames = f"{family}^{given}"
         if len(family) > 2:
             draft.secret(family, "PatientName and texts", encodings=encodings)

@@ -35,13 +35,9 @@ def read(part10: bytes) -> Dataset:
         return pydicom.dcmread(io.BytesIO(part10), force=True)
 
 
-def inflated(part10: bytes) -> bytes:
+def inflated(part10: bytes, ds: Dataset) -> bytes:
     """The bytes of a file; of a deflated one with what was deflated behind them."""
-    if part10[128:132] != b"DICM":
-        return part10
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        meta = pydicom.filereader.read_file_meta_info(io.BytesIO(part10))
+    meta = ds.file_meta
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return part10
     start = 128 + 4 + 12 + int(meta.FileMetaInformationGroupLength)

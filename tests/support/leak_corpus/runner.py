@@ -9,15 +9,17 @@ import logging
 import warnings
 from typing import TYPE_CHECKING
 
+from leak_corpus.model import Outcome
+
 from anonymizer.engine import StudyContext
 from anonymizer.errors import CannotVouch
-from leak_corpus.model import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from anonymizer.engine import Engine
     from leak_corpus.model import Case
+
+    from anonymizer.engine import Engine
 
 
 @contextlib.contextmanager

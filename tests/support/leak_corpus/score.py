@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -79,10 +80,15 @@ class Score:
 
 def score(case: Case, outcome: Outcome, options: Iterable[str]) -> Verdict:
     """Judge one case under a profile's options."""
-    kept = frozenset(options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of the odd values that are planted
+        return _scored(case, outcome, frozenset(options))
+
+
+def _scored(case: Case, outcome: Outcome, options: frozenset[str]) -> Verdict:
     verdict = Verdict(case.id)
     _refusals(case, outcome, verdict)
-    secrets = [s for s in case.secrets if not s.kept_by & kept]
+    secrets = [s for s in case.secrets if not s.kept_by & options]
     for number, data in enumerate(outcome.outputs):
         if data is not None:
             for leak in leaks_in(secrets, data):
@@ -91,7 +97,7 @@ def score(case: Case, outcome: Outcome, options: Iterable[str]) -> Verdict:
     verdict.leaks += [
         Leak(case.id, secret.where, "log") for secret in secrets if _pattern(secret.text).search(spoken)
     ]
-    _checks(case, outcome, kept, verdict)
+    _checks(case, outcome, options, verdict)
     return verdict
 
 
@@ -118,9 +124,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 def leaks_in(secrets: Iterable[Secret], part10: bytes) -> list[tuple[str, str]]:
     """(where planted, where found) of every secret in a file: its text, its bytes, its unused bits."""
-    raw = inflated(part10)
     ds = read(part10)
-    raw = (raw + b"\n" + unused_bits(ds)).lower()
+    raw = (inflated(part10, ds) + b"\n" + unused_bits(ds)).lower()
     pieces = [*texts(ds), *texts(ds.file_meta)]
     joined = "\n".join(text for _, text in pieces)
     found = []
@@ -155,6 +160,8 @@ def _checks(case: Case, outcome: Outcome, options: frozenset[str], verdict: Verd
         if ds is None:
             if not refusable:
                 verdict.wrong.append(check)
+            continue
+        if check.optional and resolve(ds, check.path) is None:
             continue
         if _right(check, case, ds, shifts, mapped):
             verdict.right[check.action] += 1
