@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from anonymizer.context import StudyContext, Survey
+from anonymizer.directory import make_file_set
 from anonymizer.errors import CannotVouch
 from anonymizer.profile import BASIC_PROFILE
 from anonymizer.report import StudyReport
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from anonymizer.outcome import Deidentified
 
 _NO_DICOM = "no-part-10"
+DIRECTORY_REASON = "a DICOMDIR: a new one lists the output"
 
 
 class FileStatus(Enum):
@@ -112,8 +114,9 @@ def anonymize_folder(
 ) -> FolderReport:
     """De-identify every DICOM file under a folder (or one file) into another folder.
 
-    Files are written whole or not at all, as ``<study>/<series>/<instance>.dcm``. Symbolic links are not
-    followed. What lies in `dst` already stays, but for files of the same name.
+    Files are written whole or not at all, as ``<study>/<series>/<instance>.dcm``; where the input has a
+    DICOMDIR, as a File-set with a new one. Symbolic links are not followed. What lies in `dst` already
+    stays, but for files of the same name.
 
     Parameters
     ----------
@@ -142,15 +145,7 @@ def anonymize_folder(
         if on_file is not None:
             on_file(outcome)
 
-    # Names that stand in one file only must not stay in the text of another: read all, then begin.
-    studies: dict[str, list[tuple[int, Path, Survey]]] = {}
-    for number, path in enumerate(_input_files(src, dst), start=1):
-        try:
-            survey = engine.survey(path.read_bytes())
-        except (CannotVouch, OSError) as exc:
-            ended(_refused(number, path, exc))
-            continue
-        studies.setdefault(survey.study_instance_uid, []).append((number, path, survey))
+    studies = _survey(src, dst, engine, ended)
     for members in studies.values():
         surveys = [survey for _, _, survey in members]
         context = StudyContext.of(surveys)
@@ -158,7 +153,28 @@ def anonymize_folder(
         for position in sorted(range(len(members)), key=lambda n: n not in first):
             number, path, _ = members[position]
             ended(_one(number, path, dst, engine, context, written, report))
+    if written and any(outcome.reason == DIRECTORY_REASON for outcome in outcomes.values()):
+        moved = make_file_set(dst, sorted(written))
+        outcomes = {
+            number: replace(outcome, output=moved.get(outcome.output or "", outcome.output))
+            for number, outcome in outcomes.items()
+        }
     return FolderReport(tuple(outcomes[number] for number in sorted(outcomes)), report)
+
+
+def _survey(
+    src: Path, dst: Path, engine: Engine, ended: Callable[[FileOutcome], None]
+) -> dict[str, list[tuple[int, Path, Survey]]]:
+    """Files by study: a name in one must not stay in the text of another, so all are read first."""
+    studies: dict[str, list[tuple[int, Path, Survey]]] = {}
+    for number, path in enumerate(_input_files(src, dst), start=1):
+        try:
+            survey = engine.survey(path.read_bytes())
+        except (CannotVouch, OSError) as exc:
+            ended(_refused(number, path, exc))
+        else:
+            studies.setdefault(survey.study_instance_uid, []).append((number, path, survey))
+    return studies
 
 
 def _input_files(src: Path, dst: Path) -> Iterator[Path]:
@@ -196,6 +212,8 @@ def _one(
 
 def _refused(number: int, path: Path, exc: CannotVouch | OSError) -> FileOutcome:
     if isinstance(exc, CannotVouch):
+        if exc.rule == "directory":
+            return FileOutcome(number, path, FileStatus.SKIPPED, reason=DIRECTORY_REASON)
         status = FileStatus.SKIPPED if exc.rule == _NO_DICOM else FileStatus.QUARANTINED
         return FileOutcome(number, path, status, reason=str(exc))
     return FileOutcome(number, path, FileStatus.FAILED, reason=exc.strerror or "input or output error")

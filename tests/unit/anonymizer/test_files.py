@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pydicom
 import pytest
+from pydicom.fileset import FileSet
 
 from anonymizer.files import FileStatus, anonymize_folder
 
@@ -79,3 +81,28 @@ def test_input_as_output_is_refused(engine, folder):
 def test_an_empty_folder_says_so(engine, tmp_path):
     (tmp_path / "in").mkdir()
     assert anonymize_folder(tmp_path / "in", tmp_path / "out", engine).as_text() == "no files found"
+
+
+def test_a_file_set_stays_one_with_a_new_directory(engine, make_mr, to_bytes, tmp_path):
+    source = FileSet()
+    originals = tmp_path / "originals"
+    originals.mkdir()
+    for number in (1, 2):
+        path = originals / f"{number}.dcm"
+        path.write_bytes(to_bytes(make_mr(number)))
+        source.add(path)
+    source.write(tmp_path / "in")
+    source._stage["t"].cleanup()
+    report = anonymize_folder(tmp_path / "in", tmp_path / "out", engine)
+    assert report.count(FileStatus.DONE) == 2
+    assert report.count(FileStatus.SKIPPED) == 1
+    assert report.kept_back == 0
+    made = FileSet(tmp_path / "out" / "DICOMDIR")
+    assert {Path(instance.path) for instance in made} == {
+        tmp_path / "out" / outcome.output for outcome in report.outcomes if outcome.output
+    }
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"DICOMDIR", "PT000000"}
+    assert {instance.load().SOPInstanceUID for instance in made} == {i.SOPInstanceUID for i in made}
+    made._stage["t"].cleanup()
+    listed = (tmp_path / "out" / "DICOMDIR").read_bytes().lower()
+    assert not any(canary in listed for canary in (b"anarienv", b"pid00815", b"20240229", b"7230010"))
