@@ -21,7 +21,15 @@ from anonymizer.errors import CannotVouch, OptionUnavailable
 from anonymizer.evidence import Evidence
 from anonymizer.leaves import Tools
 from anonymizer.markers import MARKERS, markers
-from anonymizer.outcome import CORE_IDENTITY, RETIRED_IDENTITY, Deidentified, identity, keyword, report
+from anonymizer.outcome import (
+    CORE_IDENTITY,
+    RETIRED_IDENTITY,
+    SOP_CLASS_UID,
+    Deidentified,
+    identity,
+    keyword,
+    report,
+)
 from anonymizer.part10 import File, Part10, standard_dictionary, text_value
 from anonymizer.pixels.extent import PIXELS, check_described, cut_surplus
 from anonymizer.plan import Plan
@@ -44,7 +52,6 @@ if TYPE_CHECKING:
     from anonymizer.pixels.cleaner import PixelCleaner, PixelOutcome
 
 DIRECTORY_RECORDS: Final = 0x00041220
-SOP_CLASS_UID: Final = 0x00080016
 SOP_INSTANCE_UID: Final = 0x00080018
 STUDY_INSTANCE_UID: Final = 0x0020000D
 SERIES_INSTANCE_UID: Final = 0x0020000E
@@ -179,7 +186,7 @@ class Engine:
             data=data,
             original_attributes=identity(source, result, self._identity_tags, codec),
             uids=work.replaced,
-            report=report(text_value(result, SOP_CLASS_UID), work, result, outcome, vouched),
+            report=report(work, result, outcome, vouched, self.profile),
         )
 
     def _read(self, part10: bytes) -> File:

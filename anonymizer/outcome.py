@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydicom.datadict import keyword_for_tag
 
+from anonymizer.part10 import text_value
 from anonymizer.pixels.extent import PIXELS
+from anonymizer.profile import Option, Profile
 from anonymizer.report import InstanceReport
 from anonymizer.text import encodings, to_json
 
@@ -41,6 +43,19 @@ CORE_IDENTITY: Final = frozenset(
 )
 #: Patient and study attributes that the standard's modules no longer list.
 RETIRED_IDENTITY: Final = frozenset({0x00101000, 0x00101001, 0x00101005, 0x00101060, 0x00102160, 0x001021B0})
+
+
+SOP_CLASS_UID: Final = 0x00080016
+_MODALITY: Final = 0x00080060
+#: Modalities whose slices, taken together, show a face; a later pass over the series may take it off.
+_SHOWS_FACES: Final = frozenset({"CT", "MR", "PT"})
+#: What options leave in, for whoever passes the data on.
+_RISKS: Final = {
+    Option.RETAIN_LONGITUDINAL_FULL_DATES: "dates-unchanged",
+    Option.RETAIN_UIDS: "uids-unchanged",
+    Option.RETAIN_DEVICE_IDENTITY: "device-named",
+    Option.RETAIN_INSTITUTION_IDENTITY: "institution-named",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +103,20 @@ def identity(source: Dataset, result: Dataset, tags: frozenset[int], codec: Code
 
 
 def report(
-    sop_class_uid: str, work: Pass, result: Dataset, outcome: PixelOutcome | None, vouched: frozenset[str]
+    work: Pass, result: Dataset, outcome: PixelOutcome | None, vouched: frozenset[str], profile: Profile
 ) -> InstanceReport:
     """What was done to one instance."""
+    sop_class_uid = text_value(result, SOP_CLASS_UID)
     actions: Counter[tuple[str, str]] = Counter()
     for (tag, rule), count in work.actions.items():
         name = "private" if tag & 0x10000 else "unknown" if rule == "unknown-attribute" else keyword(tag)
         actions[name, rule] += count
     risks = [f"vouched-{rule}" for rule in sorted(vouched)]
+    risks += [risk for option, risk in _RISKS.items() if option in profile]
     if not PIXELS & result.keys():
         return InstanceReport(sop_class_uid, actions, risks=tuple(risks))
+    if text_value(result, _MODALITY) in _SHOWS_FACES:
+        risks.append("faces-not-removed")
     if outcome is None or not outcome.looked:
         state = "not-checked"
         risks.append("pixels-not-checked")
