@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-pytest_plugins = ["ports", "dcmtk", "real_orthanc", "running_node", "head_series"]
+pytest_plugins = ["ports", "dcmtk", "real_orthanc", "running_node", "head_series", "real_heads"]
 
 #: How the reason of a skip begins whose cure is an installation.
 NEEDS = "Skipped: needs "

@@ -127,7 +127,8 @@ def main_pieces(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     result = np.zeros(found.shape, dtype=bool)
     kernel = np.ones((2, 2), np.uint8)
     for index, plane in enumerate(found):
-        opened = cv2.morphologyEx(plane.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+        thinner = cv2.erode(plane.astype(np.uint8), kernel, anchor=(0, 0))
+        opened = cv2.dilate(thinner, kernel, anchor=(1, 1))
         count, labels, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
         if count > 1:
             result[index] = labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
