@@ -8,17 +8,42 @@ PS3.15 §E.3.4, §E.3.5 (Clean Structured Content, Clean Descriptors).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from datetime import date
+from enum import Enum
+from typing import TYPE_CHECKING, Final
 
-from anonymizer.patterns import Finding, find_patterns
+from anonymizer.findings import Finding, without_overlaps
+from anonymizer.known_words import KnownWords
+from anonymizer.neighbours import unknown_names, with_neighbours
+from anonymizer.patterns import find_patterns
+from anonymizer.tidy import without
+from anonymizer.vocabulary import load_vocabulary, standard_meanings
+from anonymizer.words import fold
+from anonymizer.written_dates import WrittenDate, find_dates, respell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
 
     from anonymizer.evidence import Evidence
 
 __all__ = ["Finding", "TextCleaner"]
+
+#: Texts that are remembered; beyond, each is read anew.
+REMEMBERED: Final = 20_000
+#: Rounds of cleaning; what was apart may stand together after the first.
+_ROUNDS: Final = 8
+#: Stands for a date that was written anew, while the rest is cleaned.
+_KEPT: Final = "\ue000"
+_HELD: Final = re.compile(_KEPT + r"(\d+)" + _KEPT)
+_ANY_DAY: Final = date(2000, 2, 29)
+
+
+class Dates(Enum):
+    """What becomes of dates in text."""
+
+    REMOVE = "remove"
+    SHIFT = "shift"
+    KEEP = "keep"
 
 
 class TextCleaner:
@@ -29,7 +54,8 @@ class TextCleaner:
     evidence
         Identifiers of the whole study. Not taken over by reference: later additions do not count.
     aggressive
-        For free text (Clean Descriptors): words that look like a name beside a finding go, too.
+        For free text (Clean Descriptors): hints of the evidence, given names, and words that look like a
+        name beside a finding go, too.
     date_shift
         Gives the date to write for one that is found, `None` to remove it (the default for all). Birth
         dates of the evidence are always removed.
@@ -43,27 +69,80 @@ class TextCleaner:
         date_shift: Callable[[date], date | None] | None = None,
     ) -> None:
         self._aggressive = aggressive
-        self._date_shift = date_shift
-        known = sorted([*evidence.strings, *evidence.dates], key=len, reverse=True)
-        self._known = re.compile(
-            r"(?<![^\W_])(?:" + "|".join(map(re.escape, known)) + r")(?![^\W_])" if known else r"(?!)",
-            re.IGNORECASE,
-        )
+        self._shift = date_shift
+        moved = None if date_shift is None else date_shift(_ANY_DAY)
+        self._dates = Dates.REMOVE if moved is None else Dates.KEEP if moved == _ANY_DAY else Dates.SHIFT
+        self._vocabulary = load_vocabulary()
+        self._known = KnownWords(evidence, hints=aggressive, days=self._dates is not Dates.KEEP)
+        self._remembered: dict[str, str] = {}
 
     def findings(self, text: str) -> list[Finding]:
         """What identifies somebody in a text, in order, without overlaps."""
-        known = [Finding(m.start(), m.end(), "identifier") for m in self._known.finditer(text)]
-        return known or find_patterns(text)
+        found = [*self._known.find(text), *find_patterns(text, self._vocabulary)]
+        if self._dates is Dates.KEEP:
+            found = [f for f in found if f.kind != "date" or self._known.is_birth_date(text[f.start : f.end])]
+        if self._aggressive:
+            found += unknown_names(text, found, self._vocabulary)
+        if found and fold(text) in standard_meanings():
+            return []
+        return with_neighbours(text, without_overlaps(found))
 
     def clean(self, text: str) -> str:
         """The text without its findings, separators tidied; the same text where nothing is found."""
-        found = self.findings(text)
-        if not found:
-            return text
-        for start, end, _ in reversed(found):
-            text = text[:start] + text[end:]
-        return self.clean(text.strip(" ,;:-_/"))
+        cleaned = self._remembered.get(text)
+        if cleaned is None:
+            cleaned = self._clean(text)
+            if len(self._remembered) < REMEMBERED:
+                self._remembered[text] = cleaned
+        return cleaned
 
     def residual(self, text: str) -> list[Finding]:
-        """Findings of high certainty, for the check of an output: see `findings`."""
-        return self.findings(text)
+        """Findings of high certainty, for the check of an output.
+
+        Known identifiers and birth dates, mail addresses, telephone numbers with a label, identity numbers
+        with a valid check digit, ages over 89, and dates where dates must be gone.
+        """
+        return [
+            finding
+            for finding in self.findings(text)
+            if finding.certain and (finding.kind != "date" or self._must_be_gone(text, finding))
+        ]
+
+    def _must_be_gone(self, text: str, finding: Finding) -> bool:
+        return self._dates is Dates.REMOVE or self._known.is_birth_date(text[finding.start : finding.end])
+
+    def _clean(self, text: str) -> str:
+        held: list[str] = []
+        source = text
+        if self._dates is Dates.SHIFT and _KEPT not in text:
+            text = self._shifted(text, held)
+        for _ in range(_ROUNDS):
+            found = [f for f in self.findings(text) if _KEPT not in text[f.start : f.end]]
+            if not found:
+                break
+            text = without(text, found)
+        else:
+            text = ""
+        cleaned = _HELD.sub(lambda match: held[int(match[1])], text) if held else text
+        return source if cleaned == source else cleaned
+
+    def _shifted(self, text: str, held: list[str]) -> str:
+        """The text with placeholders for dates that are written anew; the others are left to be found."""
+        pieces: list[str] = []
+        position = 0
+        for written in find_dates(text):
+            written = self._known.reading(written)
+            moved = self._moved(text, written)
+            if moved is not None:
+                pieces += [text[position : written.start], f"{_KEPT}{len(held)}{_KEPT}"]
+                held.append(respell(text, written, moved))
+                position = written.end
+        return "".join([*pieces, text[position:]])
+
+    def _moved(self, text: str, written: WrittenDate) -> date | None:
+        doubtful = written.value is None or (
+            written.other is not None and not self._known.is_day(written.value)
+        )
+        if doubtful or self._known.is_birth_date(text[written.start : written.end]):
+            return None
+        return self._shift(written.value) if self._shift is not None and written.value else None

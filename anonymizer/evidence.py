@@ -1,102 +1,93 @@
 """What the input says about people: the strings that must not appear in the output.
 
 Which strings are looked for
-    Parts of every person name (three characters or more), whole identifiers, addresses and institution
-    names (four or more), the birth date in common spellings. Case does not count, and a match begins and
-    ends at a word's boundary.
+    Parts of every person name (three characters or more), in every component group, and the name as a
+    whole; names that stand behind a title or a label in a text; whole identifiers, addresses, telephone
+    numbers and institution names (four or more); the birth date in common spellings. Case and accents do
+    not count, and a match begins and ends at a word's boundary.
     (An institution named as the maker of the device is not: the profile keeps the maker.)
 Which are not, because they would also match what identifies nobody
     Numbers of fewer than five digits; numbers inside decimal, integer and UID strings; words that are
-    terms of the standard or of radiology (`VOCABULARY`, defined terms of Body Part Examined), such as a
+    terms of the standard or of radiology (`vocabulary`, defined terms of Body Part Examined), such as a
     patient called Head. A name whose parts are such words is still looked for as a whole.
+Hints
+    Strings that only the cleaning of free text looks for: distinctive words of institutions and addresses,
+    station names and AE titles, names in private attributes. They stop no output.
+
+References
+----------
+PS3.15 §E.1.1; PS3.5 §6.2.1 (person names).
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Final
 
+from anonymizer.identifying_tags import (
+    BIRTH_DATES,
+    IDENTIFIERS,
+    LESS_SURE,
+    MAKER,
+    NUMBERED,
+    ORGANIZATIONS,
+)
+from anonymizer.names import name_strings
 from anonymizer.part10 import text_value
+from anonymizer.patterns import find_patterns
 from anonymizer.text import decode, encodings
+from anonymizer.vocabulary import Vocabulary, load_vocabulary
+from anonymizer.words import fold, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from anonymizer.codec import Dataset
 
-MIN_NAME_PART: Final = 3
+__all__ = ["BIRTH_DATES", "IDENTIFIERS", "Evidence"]
+
 MIN_VALUE: Final = 4
 MIN_DIGITS: Final = 5
-
-BIRTH_DATES: Final = frozenset({0x00100030, 0x00100033})
-#: Whose value may rightly be part of the maker's name, which stays (a vendor's own laboratory, say).
-ORGANIZATIONS: Final = frozenset(
-    {0x00080080, 0x00081010, 0x00081040, 0x00100021, 0x00102299, 0x00321033}
-)  # InstitutionName, StationName, department, IssuerOfPatientID, ResponsibleOrganization, service
-MAKER: Final = (0x00080070, 0x00081090)  # Manufacturer, ManufacturerModelName
-#: Identifiers, addresses and institutions, looked for as whole values.
-IDENTIFIERS: Final = frozenset(
-    {
-        0x00080050,  # AccessionNumber
-        0x00080080,  # InstitutionName
-        0x00080081,  # InstitutionAddress
-        0x00080092,  # ReferringPhysicianAddress
-        0x00080094,  # ReferringPhysicianTelephoneNumbers
-        0x00081010,  # StationName
-        0x00081040,  # InstitutionalDepartmentName
-        0x00100020,  # PatientID
-        0x00100021,  # IssuerOfPatientID
-        0x00100050,  # PatientInsurancePlanCodeSequence
-        0x00101000,  # OtherPatientIDs
-        0x00101040,  # PatientAddress
-        0x00101050,  # InsurancePlanIdentification
-        0x00101090,  # MedicalRecordLocator
-        0x00102154,  # PatientTelephoneNumbers
-        0x00102155,  # PatientTelecomInformation
-        0x00102299,  # ResponsibleOrganization
-        0x00181000,  # DeviceSerialNumber
-        0x00200010,  # StudyID
-        0x00321033,  # RequestingService
-        0x00380010,  # AdmissionID
-        0x00380060,  # ServiceEpisodeID
-        0x00402016,  # PlacerOrderNumberImagingServiceRequest
-        0x00402017,  # FillerOrderNumberImagingServiceRequest
-    }
-)
-_WORDS: Final = """
-abdomen acquired adult algorithm angio anon anonymized anonymous anterior automatic average
-axial axis baseline binary biopsy black blood blue body bone bottom brain breast brown canon
-cardiac chest child clinic code color comment complete composite concept container contains context
-continuous contrast coronal data date datetime day default derived diagnostic diffusion digital
-dimension doctor dose echo ellipse elscint enhanced entire esaote exam feet female field film
-flow foot fractional frame fuji fujifilm fusion gated general gradient gray green grey hand has
-head here high hitachi hologic hospital image images imaginary imaging inferior inferred kodak
-large lateral left liver localizer long low lower lung magnitude male manual manufacturer map
-marconi matter maximum mean median medical middle minimum mip mixed mod model monochrome mpr
-mprage name neck neurology none normal num oblique obs observer old orange original other
-partial patient pelvis perfusion phantom phase philips physician picker plane pname posterior
-primary private properties protocol radiology raw ray real red region removed report resampled
-research resonance right sagittal scan scanner scoord scout selected semiautomatic separate
-sequence series shimadzu short siemens signal single skull slice small spin spine spiral
-standard structure study subject subtraction superior supine surface system table tcoord test
-text tissue toshiba transverse tumor tumour type uidref unknown unverified upper value velocity
-verified vessel view volume volunteer water waveform west white woman yellow yes young zero
-"""
-#: Words that stand in de-identified objects for other reasons than somebody's name.
-VOCABULARY: Final = frozenset(_WORDS.split())
-_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+#: Digits of an identifier that are looked for without the letters around them.
+MIN_CORE: Final = 6
+_TEXT_VRS: Final = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
+_PRIVATE_VRS: Final = frozenset({"LO", "SH", "UN"})
+#: Values of unknown meaning beyond this size (bytes) are no names.
+_MAX_UNKNOWN: Final = 64
+_LABEL: Final = re.compile(r"[:=]|\b(?:[Dd]r|[Pp]rof|[Mm]rs?|[Ms]s|[Gg]eb|Herrn?|Frau|DR|PROF)\b")
+_PRIVATE_NAME: Final = re.compile(r"[^\W\d_][^\W\d_' -]+\^[^\W\d_][^\W\d_'. -]+(?:\^[^\W\d_'. ^-]*)*")
+_NOT_A_BIRTH_DATE: Final = "19000101"
 
 
 @dataclass(slots=True)
 class Evidence:
-    """Strings to look for, lower case, each with the keyword-giving tag it was found under."""
+    """Identifiers of a study's instances, each with the tag it was found under. Can be pickled.
+
+    Attributes
+    ----------
+    body_parts
+        Defined terms of Body Part Examined, upper case: no names.
+    retained
+        Tags whose values the profile keeps: not looked for.
+    strings
+        Lower-case strings that must not stand in an output.
+    hints
+        Lower-case strings that cleaning removes from free text.
+    dates
+        Spellings of birth dates.
+    days
+        All dates of the study, birth dates as well.
+    """
 
     body_parts: frozenset[str] = frozenset()
-    #: Tags whose values the profile keeps: not looked for.
     retained: frozenset[int] = frozenset()
     strings: dict[str, int] = field(default_factory=dict)
+    hints: dict[str, int] = field(default_factory=dict)
     dates: dict[str, int] = field(default_factory=dict)
+    days: dict[date, int] = field(default_factory=dict)
+    _seen: set[tuple[int, bytes]] = field(default_factory=set, repr=False)
 
     @classmethod
     def merged(cls, parts: Iterable[Evidence]) -> Evidence:
@@ -105,55 +96,93 @@ class Evidence:
         for number, part in enumerate(parts):
             if number == 0:
                 whole.body_parts, whole.retained = part.body_parts, part.retained
-            for string, tag in part.strings.items():
-                whole.strings.setdefault(string, tag)
-            for form, tag in part.dates.items():
-                whole.dates.setdefault(form, tag)
+            for mine, theirs in (
+                (whole.strings, part.strings),
+                (whole.hints, part.hints),
+                (whole.dates, part.dates),
+            ):
+                for string, tag in theirs.items():
+                    mine.setdefault(string, tag)
+            for day, tag in part.days.items():
+                whole.days.setdefault(day, tag)
         return whole
 
+    def __getstate__(self) -> tuple[object, ...]:
+        return (self.body_parts, self.retained, self.strings, self.hints, self.dates, self.days)
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        names = ("body_parts", "retained", "strings", "hints", "dates", "days")
+        for name, value in zip(names, state, strict=True):
+            setattr(self, name, value)
+        self._seen = set()
+
     def collect(self, dataset: Dataset, inherited: tuple[str, ...] = ("iso8859",)) -> None:
-        """Take in a data set with all its items."""
+        """Take in a data set with all its items; values that were taken in before cost nothing."""
         codecs = encodings(dataset, inherited)
         maker = " ".join(text_value(dataset, tag) for tag in MAKER).casefold()
         for tag, (vr, value) in dataset.items():
-            if vr == "PN":
-                if isinstance(value, bytes) and value:
-                    self._names(tag, decode(value, vr, codecs))
-            elif isinstance(value, list):
+            if isinstance(value, list):
                 for item in value:
                     self.collect(item, codecs)
-            elif tag in IDENTIFIERS and isinstance(value, bytes):
-                for part in decode(value, vr, codecs).split("\\"):
-                    if tag not in ORGANIZATIONS or part.strip(" \0").casefold() not in maker:
-                        self._value(tag, part)
-            elif tag in BIRTH_DATES and isinstance(value, bytes):
-                self._date(tag, decode(value, vr, codecs).strip(" \0"))
+                continue
+            if not isinstance(value, bytes) or not value or tag in self.retained:
+                continue
+            if vr not in _HARVESTED and tag not in _LISTED:
+                continue
+            key = (tag, value)
+            if key not in self._seen:
+                self._seen.add(key)
+                self._take(tag, vr, decode(value, vr, codecs), maker)
+
+    def _take(self, tag: int, vr: str, text: str, maker: str) -> None:
+        if vr == "PN":
+            self._names(tag, text)
+        elif tag in BIRTH_DATES:
+            self._birth_date(tag, text.strip(" \0"))
+        elif vr in {"DA", "DT"}:
+            self._day(tag, text)
+        elif tag in IDENTIFIERS or tag in LESS_SURE:
+            for part in text.split("\\"):
+                if tag not in ORGANIZATIONS or part.strip(" \0").casefold() not in maker:
+                    self._value(tag, part.strip(" \0"))
+        elif tag >> 16 & 1:
+            self._private(tag, text.strip(" \0"))
+        elif vr in _TEXT_VRS and _LABEL.search(text):
+            self._labelled(tag, text)
+
+    @property
+    def _vocabulary(self) -> Vocabulary:
+        return load_vocabulary()
 
     def _is_common(self, word: str) -> bool:
-        return word in VOCABULARY or word.upper() in self.body_parts
+        return self._vocabulary.is_common(fold(word)) or word.upper() in self.body_parts
 
-    def _names(self, tag: int, text: str) -> None:
-        for name in text.strip(" \0").casefold().split("\\"):
-            for group in name.split("="):
-                words = [word for word in _WORD.findall(group) if len(word) > 1]
-                wanted = [w for w in words if len(w) >= MIN_NAME_PART and not self._is_common(w)]
-                for word in wanted:
-                    if not word.isdecimal() or len(word) >= MIN_DIGITS:
-                        self.strings.setdefault(word, tag)
-                if len(words) > 1 and len(wanted) < len(words):
-                    self.strings.setdefault(" ".join(words), tag)
-                    self.strings.setdefault(" ".join([*words[1:], words[0]]), tag)
-                    self.strings.setdefault("^".join(words), tag)
+    def _names(self, tag: int, text: str, *, sure: bool = True) -> None:
+        for string in name_strings(text, self._is_common):
+            (self.strings if sure else self.hints).setdefault(string, tag)
 
     def _value(self, tag: int, text: str) -> None:
-        value = text.strip(" \0").casefold()
+        value = text.casefold()
         if len(value) < MIN_VALUE or (value.isdecimal() and len(value) < MIN_DIGITS):
             return
-        if not self._is_common(value):
-            self.strings.setdefault(value, tag)
+        found = words(text)
+        if all(self._is_common(w.folded) for w in found) and (len(found) == 1 or tag in LESS_SURE):
+            return
+        (self.hints if tag in LESS_SURE else self.strings).setdefault(value, tag)
+        if tag in NUMBERED:
+            for word in found:
+                core = word.folded.lstrip("0")
+                if core.isdecimal() and len(core) >= MIN_CORE:
+                    self.strings.setdefault(word.folded, tag)
+                    self.strings.setdefault(core, tag)
+        else:
+            for word in found:
+                distinctive = len(word.folded) >= MIN_VALUE and word.folded.isalpha()
+                if distinctive and not self._vocabulary.knows(word.folded):
+                    self.hints.setdefault(word.folded, tag)
 
-    def _date(self, tag: int, text: str) -> None:
-        if len(text) != 8 or not text.isdecimal() or text == "19000101":
+    def _birth_date(self, tag: int, text: str) -> None:
+        if len(text) != len(_NOT_A_BIRTH_DATE) or not text.isdecimal() or text == _NOT_A_BIRTH_DATE:
             return
         year, month, day = text[:4], text[4:6], text[6:]
         for form in (
@@ -164,3 +193,33 @@ class Evidence:
             f"{month}/{day}/{year}",
         ):
             self.dates.setdefault(form, tag)
+        self._day(tag, text)
+
+    def _day(self, tag: int, text: str) -> None:
+        for part in text.split("\\"):
+            digits = part.strip(" \0")[:8]
+            if len(digits) == len(_NOT_A_BIRTH_DATE) and digits.isdecimal():
+                try:
+                    self.days.setdefault(date(int(digits[:4]), int(digits[4:6]), int(digits[6:])), tag)
+                except ValueError:
+                    continue
+
+    def _private(self, tag: int, text: str) -> None:
+        if len(text) <= _MAX_UNKNOWN and _PRIVATE_NAME.fullmatch(text):
+            self._names(tag, text, sure=False)
+
+    def _labelled(self, tag: int, text: str) -> None:
+        """Names and numbers that a text gives behind labels: looked for in all other texts."""
+        for start, end, kind, _ in find_patterns(text, self._vocabulary):
+            stretch = text[start:end]
+            if kind == "name":
+                self._names(tag, _TITLE.sub("", stretch), sure=False)
+            elif kind == "number":
+                value = re.split(r"[:=#\s]+", stretch)[-1].casefold()
+                if len(value) >= MIN_DIGITS:
+                    self.hints.setdefault(value, tag)
+
+
+_TITLE: Final = re.compile(r"^.*[:=]\s*|(?<!\w)(?:Dr|Prof|Mrs?|Ms|Miss|Herrn?|Frau|med|DR|PROF)\b\.?\s*")
+_HARVESTED: Final = _TEXT_VRS | {"PN", "DA", "DT", "UN"}
+_LISTED: Final = IDENTIFIERS | LESS_SURE | BIRTH_DATES
