@@ -18,6 +18,7 @@ from index_contract import (
     slot,
 )
 from index_samples import STUDY, SetClock, instance
+from quarantine_contract import QuarantineContract, ReportContract, item, quarantine, source
 
 from dicom_node.domain.errors import StorageFailure
 from dicom_node.domain.instance import StoreOutcome
@@ -25,7 +26,7 @@ from dicom_node.index.database import check, open_database, upgrade
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.tables.all import metadata
 
-__all__ = ["catalog", "clock", "index", "slot", "vault"]
+__all__ = ["catalog", "clock", "index", "item", "quarantine", "slot", "source", "vault"]
 
 pytestmark = pytest.mark.integration
 
@@ -47,6 +48,14 @@ class TestOutcomes(OutcomesContract):
 
 
 class TestPages(PagesContract):
+    pass
+
+
+class TestQuarantine(QuarantineContract):
+    pass
+
+
+class TestReports(ReportContract):
     pass
 
 

@@ -181,14 +181,15 @@ def decision() -> RoutingDecision:
 
 
 class Http:
-    """Asks the application in this process."""
+    """Asks the application in this process, as if from `address`."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, address: str = "127.0.0.1") -> None:
         self._app = app
+        self._client = (address, 40000)
 
     def request(self, method: str, url: str, **options: object) -> httpx.Response:
         async def ask() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app)
+            transport = httpx.ASGITransport(self._app, client=self._client)
             async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
                 return await client.request(method, url, **options)  # type: ignore[arg-type]
 
@@ -332,6 +333,10 @@ class World:
             ),
         )
         self.http = Http(self.app)
+
+    def from_machine(self, address: str) -> Http:
+        """Ask from another address."""
+        return Http(self.app, address)
 
     record = staticmethod(record)
     decision = staticmethod(decision)
