@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from dicom_node.domain.deidentification import DeidentificationOption
 from dicom_node.domain.errors import ConfigurationError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -75,22 +76,6 @@ class DatabaseSettings(_Section):
     """Index and workflow databases."""
 
     url: str | None = Field(default=None, description="SQLAlchemy URL; default: SQLite in data_dir")
-
-
-#: What the node may do. It knows studies by pseudonymous UIDs, so `retain-uids` is for files alone.
-DeidentificationOption = Literal[
-    "clean-descriptors",
-    "clean-graphics",
-    "clean-pixel-data",
-    "clean-recognizable-visual-features",
-    "clean-structured-content",
-    "retain-device-identity",
-    "retain-institution-identity",
-    "retain-longitudinal-full-dates",
-    "retain-longitudinal-modified-dates",
-    "retain-patient-characteristics",
-    "retain-safe-private",
-]
 
 
 class DeidentificationSettings(_Section):

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+#: What the node may do. It knows studies by pseudonymous UIDs, so `retain-uids` is for files alone.
+DeidentificationOption = Literal[
+    "clean-descriptors",
+    "clean-graphics",
+    "clean-pixel-data",
+    "clean-recognizable-visual-features",
+    "clean-structured-content",
+    "retain-device-identity",
+    "retain-institution-identity",
+    "retain-longitudinal-full-dates",
+    "retain-longitudinal-modified-dates",
+    "retain-patient-characteristics",
+    "retain-safe-private",
+]
 
 
 @dataclass(frozen=True, slots=True)
