@@ -139,6 +139,7 @@ class Plan:
         step = None
         if action == "K":
             step = _kept(tag, vr, self._profile)
+            step = Step.KNOWN_TEXT if step is Step.TEXT else step
         elif action == "C":
             step = _cleaned(vr, option)
         if step is not None:
