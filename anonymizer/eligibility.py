@@ -54,6 +54,7 @@ WAIVABLE: Final = frozenset(
     {
         "burned-in-annotation",
         "encapsulated-document",
+        "face-not-removed",
         "pixels-hold-text",
         "pixels-not-looked-at",
         "pixels-not-vouched-for",

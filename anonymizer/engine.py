@@ -49,6 +49,7 @@ from anonymizer.verify import Verifier
 if TYPE_CHECKING:
     from datetime import date
 
+    from anonymizer.faces.cleaner import FaceCleaner
     from anonymizer.pixels.cleaner import PixelCleaner, PixelOutcome
 
 DIRECTORY_RECORDS: Final = 0x00041220
@@ -73,6 +74,9 @@ class Engine:
     pixels
         Takes text out of pixels; the option Clean Pixel Data needs it. Without it, instances whose pixels
         often hold text are refused.
+    faces
+        Takes the face off a whole series that this engine has de-identified; the option Clean Recognizable
+        Visual Features needs it. Whoever passes instances on calls it, as `anonymizer.files` does.
     validate
         Have dciodvfy compare inputs and outputs, of three instances of each series, where it is installed.
 
@@ -81,7 +85,7 @@ class Engine:
     ValueError
         If the key is too short.
     OptionUnavailable
-        If the profile cleans pixels and nothing was given to do so.
+        If the profile cleans pixels or faces and nothing was given to do so.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Engine:
         profile: Profile | None = None,
         *,
         pixels: PixelCleaner | None = None,
+        faces: FaceCleaner | None = None,
         validate: bool = False,
     ) -> None:
         self.profile = Profile() if profile is None else profile
@@ -97,6 +102,13 @@ class Engine:
             raise OptionUnavailable(
                 "clean-pixel-data needs a pixel cleaner; give one or leave the option out"
             )
+        faces_go = Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES in self.profile
+        if faces_go and faces is None:
+            raise OptionUnavailable(
+                "clean-recognizable-visual-features needs a face cleaner; give one or leave the option out"
+            )
+        #: To be called on each series; `None` where the profile leaves faces alone.
+        self.faces = faces if faces_go else None
         self._pixels = pixels if Option.CLEAN_PIXEL_DATA in self.profile else None
         self._uids = UidMapper(key)
         self._patients = PatientMapper(key)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anonymizer.context import StudyContext, Survey
@@ -19,11 +21,14 @@ from anonymizer.profile import BASIC_PROFILE
 from anonymizer.report import StudyReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
     from anonymizer.engine import Engine
-    from anonymizer.outcome import Deidentified
+    from anonymizer.faces.cleaner import FaceCleaner
+    from anonymizer.report import InstanceReport
+
+    #: A file, and what was done to the instance if it is in the output.
+    _Made = tuple["FileOutcome", InstanceReport | None]
 
 _NO_DICOM = "no-part-10"
 DIRECTORY_REASON = "a DICOMDIR: a new one lists the output"
@@ -138,23 +143,24 @@ def anonymize_folder(
     report = StudyReport(f"PS3.15 {engine.edition} {BASIC_PROFILE[1]}", engine.profile.codes)
     written: set[str] = set()
 
-    def ended(outcome: FileOutcome) -> None:
+    def ended(outcome: FileOutcome, done: InstanceReport | None = None) -> None:
         outcomes[outcome.number] = outcome
+        if done is not None:
+            report.add(done)
         if outcome.status is FileStatus.QUARANTINED:
             report.add_quarantined(outcome.reason or "")
         if on_file is not None:
             on_file(outcome)
 
     studies = _survey(src, dst, engine, ended)
-    for members in studies.values():
-        surveys = [survey for _, _, survey in members]
-        context = StudyContext.of(surveys)
-        first = set(context.sample(surveys))
-        for position in sorted(range(len(members)), key=lambda n: n not in first):
-            number, path, _ = members[position]
-            ended(_one(number, path, dst, engine, context, written, report))
-    if written and any(outcome.reason == DIRECTORY_REASON for outcome in outcomes.values()):
-        moved = make_file_set(dst, sorted(written))
+    # Instances wait in a folder of their own where faces are still to go.
+    with nullcontext(dst) if engine.faces is None else _waiting_room(dst) as room:
+        for members in studies.values():
+            for made in _without_faces(_study(members, room, engine, written), room, dst, engine.faces):
+                ended(*made)
+    names = sorted(outcome.output for outcome in outcomes.values() if outcome.output is not None)
+    if names and any(outcome.reason == DIRECTORY_REASON for outcome in outcomes.values()):
+        moved = make_file_set(dst, names)
         outcomes = {
             number: replace(outcome, output=moved.get(outcome.output or "", outcome.output))
             for number, outcome in outcomes.items()
@@ -186,28 +192,67 @@ def _input_files(src: Path, dst: Path) -> Iterator[Path]:
             yield path
 
 
+@contextmanager
+def _waiting_room(dst: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=".waiting-", dir=dst) as folder:
+        yield Path(folder)
+
+
+def _study(
+    members: list[tuple[int, Path, Survey]], dst: Path, engine: Engine, written: set[str]
+) -> Iterator[_Made]:
+    surveys = [survey for _, _, survey in members]
+    context = StudyContext.of(surveys)
+    first = set(context.sample(surveys))
+    for position in sorted(range(len(members)), key=lambda n: n not in first):
+        number, path, _ = members[position]
+        yield _one(number, path, dst, engine, context, written)
+
+
+def _without_faces(
+    made: Iterable[_Made], room: Path, dst: Path, faces: FaceCleaner | None
+) -> Iterator[_Made]:
+    """Move each series of a study from the waiting room to the output once its face is off."""
+    if faces is None:
+        yield from made
+        return
+    series: dict[Path, list[tuple[FileOutcome, str, InstanceReport]]] = {}
+    for outcome, done in made:
+        if done is None or outcome.output is None:
+            yield outcome, done
+        else:
+            folder = (room / outcome.output).parent
+            series.setdefault(folder, []).append((outcome, outcome.output, done))
+    for members in series.values():
+        try:
+            cleaned = faces.clean([(room / name).read_bytes() for _, name, _ in members])
+        except (CannotVouch, OSError) as exc:
+            for outcome, _, _ in members:
+                yield _refused(outcome.number, outcome.source, exc), None
+            continue
+        for (outcome, name, done), data in zip(members, cleaned.instances, strict=True):
+            try:
+                _write(dst / name, data)
+            except OSError as exc:
+                yield _refused(outcome.number, outcome.source, exc), None
+            else:
+                yield outcome, cleaned.reported(done)
+
+
 def _one(
-    number: int,
-    path: Path,
-    dst: Path,
-    engine: Engine,
-    context: StudyContext,
-    written: set[str],
-    report: StudyReport,
-) -> FileOutcome:
+    number: int, path: Path, dst: Path, engine: Engine, context: StudyContext, written: set[str]
+) -> _Made:
     try:
         result = engine.deidentify(path.read_bytes(), context)
         name = f"{result.study_instance_uid}/{result.series_instance_uid}/{result.sop_instance_uid}.dcm"
         if name in written:
-            return FileOutcome(
-                number, path, FileStatus.DUPLICATE, reason="the SOP Instance was there already"
-            )
-        _write(dst / name, result)
+            reason = "the SOP Instance was there already"
+            return FileOutcome(number, path, FileStatus.DUPLICATE, reason=reason), None
+        _write(dst / name, result.data)
     except (CannotVouch, OSError) as exc:
-        return _refused(number, path, exc)
+        return _refused(number, path, exc), None
     written.add(name)
-    report.add(result.report)
-    return FileOutcome(number, path, FileStatus.DONE, output=name)
+    return FileOutcome(number, path, FileStatus.DONE, output=name), result.report
 
 
 def _refused(number: int, path: Path, exc: CannotVouch | OSError) -> FileOutcome:
@@ -219,12 +264,12 @@ def _refused(number: int, path: Path, exc: CannotVouch | OSError) -> FileOutcome
     return FileOutcome(number, path, FileStatus.FAILED, reason=exc.strerror or "input or output error")
 
 
-def _write(path: Path, result: Deidentified) -> None:
+def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(result.data)
+            stream.write(data)
         os.replace(temporary, path)  # noqa: PTH105  # mkstemp names a string
     except OSError:
         os.unlink(temporary)  # noqa: PTH108  # mkstemp names a string

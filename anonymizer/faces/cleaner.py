@@ -7,8 +7,9 @@ PS3.15 §E.3.2 (Clean Recognizable Visual Features Option).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from anonymizer.faces.volume import Volume
+    from anonymizer.report import InstanceReport
 
 #: Outlines the brain: float32 (slices, rows, columns) and the affine (voxel index to LPS, mm) to a mask of
 #: the same shape. Raises `CannotVouch` where it cannot.
@@ -59,6 +61,14 @@ class FaceOutcome:
     state: Literal["removed", "not-needed"]
     measures: FaceMeasures | None = None
     plane: ShearPlane | None = None
+
+    def reported(self, report: InstanceReport) -> InstanceReport:
+        """The report of one of the instances, with what became of the face."""
+        if self.state != "removed":
+            return report
+        actions = report.actions + Counter({("PixelData", "face-removed"): 1})
+        risks = tuple(risk for risk in report.risks if risk != "faces-not-removed")
+        return replace(report, actions=actions, risks=risks)
 
 
 class FaceCleaner:
