@@ -120,7 +120,8 @@ def _(draft: Draft) -> None:
     p = draft.person
     ds = _plan(draft, "rtplan.dcm")
     assert ds.SOPClassUID == RTPlanStorage
-    ds.RTPlanLabel, ds.RTPlanName = f"Prostate {p.family}"[:16], f"{p.given} boost"
+    ds.RTPlanLabel, ds.RTPlanName = f"PTV {p.family}"[:16], f"{p.given} boost"
+    draft.gone(ds, ("RTPlanLabel",), ds.RTPlanLabel.split()[1])
     ds.RTPlanDescription = f"boost 2 Gy for {p.family}"
     ds.RTPlanDate, ds.RTPlanTime = f"{p.examined:%Y%m%d}", "101010"
     ds.BeamSequence[0].BeamName = f"AP {p.given}"

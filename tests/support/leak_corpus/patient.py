@@ -69,10 +69,33 @@ def _extension(name: str) -> Callable[[Draft], None]:
     return plant
 
 
+def _chinese(escape: bytes) -> Callable[[Draft], None]:
+    """GB2312 as PS3.5 Annex K has it, or without the escapes that some writers forget."""
+
+    def plant(draft: Draft) -> None:
+        ds = draft.image("CT_small.dcm")
+        charset, encodings, names = EXTENSIONS["chinese"]
+        latin, ideographic = pool(names, draft.seed)[0].split("=")
+        groups = [escape + part.encode("gb2312") for part in ideographic.split("^")]
+        ds.SpecificCharacterSet = charset
+        raw(ds, 0x00100010, "PN", latin.encode() + b"=" + b"^".join(groups))
+        together = ideographic.replace("^", "").encode("gb2312")
+        raw(ds, 0x00104000, "LT", escape + together + b" thorax")
+        for part in (*latin.split("^"), *ideographic.split("^")):
+            draft.secret(part, "PatientName and texts", encodings=encodings)
+        draft.keep(ds, ("PatientComments",), "thorax", needs="clean-descriptors")
+        draft.refusal = "never" if escape else "allowed"
+
+    return plant
+
+
 for script in SCRIPTS:
     PATIENT.add(f"name-{script}", _script(script))
-for extension in EXTENSIONS:
+for extension in ("japanese", "japanese-katakana", "korean"):
     PATIENT.add(f"name-2022-{extension}", _extension(extension))
+
+PATIENT.add("name-2022-chinese", _chinese(b"\x1b$)A"))
+PATIENT.add("name-2022-chinese-without-escapes", _chinese(b""))
 
 #: Attribute to what it holds; a format string over the person.
 ATTRIBUTES = {

@@ -243,7 +243,10 @@ def _mappings(checks: list[Check], results: dict[int, Dataset]) -> dict[tuple[st
     mapped: dict[tuple[str, str], Counter[str]] = {}
     for check in checks:
         if check.action in ("uid_consistent", "patid_consistent") and check.instance in results:
-            value = (text_under(results[check.instance], check.path) or "").strip(" \0")
+            text = text_under(results[check.instance], check.path)
+            if text is None and check.optional:
+                continue
+            value = (text or "").strip(" \0")
             mapped.setdefault((check.action.split("_")[0], check.value), Counter())[value] += 1
     return mapped
 

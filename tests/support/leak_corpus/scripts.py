@@ -114,7 +114,7 @@ EXTENSIONS = {
             "Namgungyeo^Sunjaha=南宮麗^順子夏=남궁려^순자하",
         ],
     ),
-    "chinese-2022": (
+    "chinese": (
         ["", "ISO 2022 IR 58"],
         ("gb2312",),
         [

@@ -220,6 +220,16 @@ def _(draft: Draft) -> None:
     draft.describe(first, "StudyDescription", f"{{words}} f. {stranger.physician[0]}")
 
 
+@TEXT.case("name-cut-off-at-the-end")
+def _(draft: Draft) -> None:
+    """Fields of 16 characters cut what was typed into them."""
+    ds, p = draft.image(), draft.person
+    draft.describe(ds, "SeriesDescription", "{words}")
+    cut = p.family[:6]
+    ds.SeriesDescription += f" {cut}"
+    draft.gone(ds, ("SeriesDescription",), cut)
+
+
 @TEXT.case("strangers-address")
 def _(draft: Draft) -> None:
     ds, other = draft.image(), invent(draft.rng, draft.seed)
