@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final
 from pydicom import uid
 
 from anonymizer.codec import PIXEL_DATA
+from anonymizer.errors import CannotVouch
 from anonymizer.part10 import text_value
 
 if TYPE_CHECKING:
     from anonymizer.codec import Dataset
 
 IMAGE_TYPE, SOP_CLASS_UID, MODALITY = 0x00080008, 0x00080016, 0x00080060
-CONVERSION_TYPE, BURNED_IN_ANNOTATION = 0x00080064, 0x00280301
+CONVERSION_TYPE, BURNED_IN_ANNOTATION, SPECIMEN_LABEL_IN_IMAGE = 0x00080064, 0x00280301, 0x00480010
 
 #: Numbers on a grid, not pictures that software draws on.
 _MEASURED: Final = frozenset(
@@ -64,10 +65,28 @@ def needs_look(dataset: Dataset) -> bool:
     sop_class_uid = text_value(dataset, SOP_CLASS_UID)
     if sop_class_uid == uid.VLWholeSlideMicroscopyImageStorage:
         return any(part in _AROUND_SPECIMEN for part in image_type)
-    if sop_class_uid in _MEASURED or text_value(dataset, MODALITY) == "SEG":
+    if not is_picture(dataset):
         return False
     if sop_class_uid not in _RECONSTRUCTED or CONVERSION_TYPE in dataset:
         return True
     if any(word in part for part in image_type[2:] for word in _CAPTURED):
         return True
     return image_type[:2] != ["ORIGINAL", "PRIMARY"]
+
+
+def is_picture(dataset: Dataset) -> bool:
+    """Whether the pixels are a picture: segmentations, doses and maps of numbers are none."""
+    sop_class_uid = text_value(dataset, SOP_CLASS_UID)
+    return sop_class_uid not in _MEASURED and text_value(dataset, MODALITY) != "SEG"
+
+
+def check_slide_label(dataset: Dataset) -> None:
+    """Refuse a picture of a slide's label: it is made to tell whose specimen it is, often by hand.
+
+    Raises
+    ------
+    CannotVouch
+    """
+    image_type = text_value(dataset, IMAGE_TYPE).upper().split("\\")
+    if "LABEL" in image_type or text_value(dataset, SPECIMEN_LABEL_IN_IMAGE).upper() == "YES":
+        raise CannotVouch("slide-label", "a picture of a slide's label; leave it out", "ImageType")
