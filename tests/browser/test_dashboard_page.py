@@ -4,67 +4,18 @@ import re
 
 import pydicom
 import pytest
+from page_checks import assert_sound
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 WIDTHS = (1280, 390)
-
-#: Everything that takes a click or a key must have a name that is read out.
-_NAMELESS = """() => [
-    ...document.querySelectorAll('a, button, input, summary, [tabindex="0"], progress, img')
-  ]
-  .filter((e) => e.checkVisibility())
-  .filter((e) => !(e.getAttribute('aria-label') || e.innerText?.trim() || e.alt || e.labels?.length
-    || e.querySelector('img[alt]:not([alt=""])')))
-  .map((e) => e.outerHTML.slice(0, 120))"""
-
-#: Texts whose contrast with what lies behind them is below 4.5 to 1 (WCAG 1.4.3; 3 to 1 where large).
-_FAINT = """() => {
-  const rgb = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const behind = (e) => {
-    for (; e; e = e.parentElement) {
-      const colour = rgb(getComputedStyle(e).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const faint = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    const drawn = e.checkVisibility() && !e.closest('.unseen, .skip');
-    if (!walker.currentNode.data.trim() || !drawn) continue;
-    const style = getComputedStyle(e);
-    const [a, b] = [light(rgb(style.color)), light(behind(e))].sort((x, y) => y - x);
-    const size = parseFloat(style.fontSize);
-    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-    const contrast = (a + 0.05) / (b + 0.05);
-    if (contrast < (large ? 3 : 4.5)) faint.push(`${e.tagName}.${e.className}: ${e.innerText}`);
-  }
-  return faint;
-}"""
-
-
-def _overflow(page):
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-
-
-def _assert_sound(page):
-    assert _overflow(page) <= 0
-    assert page.evaluate(_NAMELESS) == []
-    assert page.evaluate(_FAINT) == []
-    assert page.locator(".notice").is_visible()
-    assert "Research use only" in page.locator(".notice").inner_text()
 
 
 def test_study_appears_and_ends_without_a_reload(start_node, open_page, expecting, save, send, t1_half):
     node = start_node(completion={"quiet_s": 2})
     page = open_page(node.url + "/")
     expecting(page.get_by_text("No study yet")).to_be_visible()
-    _assert_sound(page)
+    assert_sound(page)
     save(page, "dashboard-empty", full_page=True)
     page.evaluate("window.sameDocument = true")
 
@@ -92,20 +43,20 @@ def test_pages_fit_are_named_and_readable(purged_study, open_page, expecting, sa
     preview.scroll_into_view_if_needed()
     page.wait_for_function("document.querySelector('a.preview img').naturalWidth > 0")
 
-    _assert_sound(page)
+    assert_sound(page)
     save(page, f"dashboard-{width}-{scheme}", full_page=True)
 
     page.locator("article h2 a").click()
     expecting(page.locator("h1")).to_contain_text("Study")
     expecting(page.locator(".live.on")).to_be_visible()
-    _assert_sound(page)
+    assert_sound(page)
     assert study["study_instance_uid"] in page.locator("main").inner_text()
     save(page, f"study-{width}-{scheme}", full_page=True)
 
     page.goto(node.url + "/api/docs")
     for summary in page.locator("summary").all():
         summary.click()
-    _assert_sound(page)
+    assert_sound(page)
     save(page, f"api-{width}-{scheme}", full_page=True)
 
 

@@ -4,7 +4,7 @@
 (() => {
   const form = document.getElementById('look-form');
   if (!form) return;
-  const picture = document.getElementById('original');
+  const place = document.getElementById('original');
   const status = document.getElementById('look-status');
   const next = document.getElementById('next-frame');
   const frame = form.elements.frame;
@@ -21,11 +21,14 @@
     status.textContent = 'Loading ...';
     try {
       const answer = await fetch(`${form.dataset.preview}?${query}`, { cache: 'no-store' });
-      if (!answer.ok) { status.textContent = (await answer.json()).detail; picture.hidden = true; return; }
+      if (!answer.ok) { status.textContent = (await answer.json()).detail; place.hidden = true; return; }
       const count = Number(answer.headers.get('X-Frame-Count')) || 1;
+      const picture = new Image();
       picture.src = await asDataUrl(await answer.blob());
       picture.alt = `Frame ${frame.value} of ${count} of the original`;
-      picture.hidden = false;
+      await picture.decode();
+      place.replaceChildren(picture);
+      place.hidden = false;
       frame.max = count;
       next.hidden = count < 2;
       next.disabled = Number(frame.value) >= count;
