@@ -65,6 +65,10 @@ WAIVABLE: Final = frozenset(
 )
 
 
+#: Of these, the ones that a look at the pixels would find again.
+WAIVE_LOOK: Final = frozenset({"pixels-hold-text", "pixels-not-looked-at", "slide-label"})
+
+
 def check_transfer_syntax(transfer_syntax_uid: str) -> None:
     """Refuse video, and pixel data that lie elsewhere.
 
@@ -145,12 +149,6 @@ def _doubts_about_pixels(dataset: Dataset, name: str) -> Iterator[tuple[str, str
         kinds = {kind.strip() for kind in text_value(dataset, IMAGE_TYPE).upper().split("\\")}
         if kinds & _CAPTURES or ("Whole Slide" in name and kinds & _SLIDE_LABELS):
             yield "screen-capture", _ASK_SENDER, "ImageType"
-    if _overlay_in_pixels(dataset):
-        yield (
-            "overlay-in-pixel-data",
-            "an overlay lies in unused bits of the pixel data; move it out or clear those bits first",
-            "OverlayBitPosition",
-        )
 
 
 def _class_name(uid: str, more_classes: Container[str]) -> str:
@@ -165,11 +163,3 @@ def _class_name(uid: str, more_classes: Container[str]) -> str:
             "SOPClassUID",
         )
     return entry[0]
-
-
-def _overlay_in_pixels(dataset: Dataset) -> bool:
-    """Whether a retired overlay hides in the bits of Pixel Data (PS3.3 §C.9.2, Overlay Bit Position)."""
-    for tag in dataset:
-        if tag >> 24 == 0x60 and tag & 0xFFFF == 0x0102 and (tag & 0xFFFF0000 | 0x3000) not in dataset:
-            return True
-    return False

@@ -16,7 +16,7 @@ from anonymizer.content import ContentRules
 from anonymizer.context import StudyContext, Survey
 from anonymizer.dates import DateMapper, shift
 from anonymizer.element_text import ElementText
-from anonymizer.eligibility import check_instance, check_transfer_syntax
+from anonymizer.eligibility import WAIVE_LOOK, check_instance, check_transfer_syntax
 from anonymizer.errors import CannotVouch, OptionUnavailable
 from anonymizer.evidence import Evidence
 from anonymizer.leaves import Tools
@@ -31,6 +31,7 @@ from anonymizer.outcome import (
     report,
 )
 from anonymizer.part10 import File, Part10, standard_dictionary, text_value
+from anonymizer.pixels.cleaner import PixelCleaner
 from anonymizer.pixels.extent import PIXELS, check_described, cut_surplus
 from anonymizer.plan import Plan
 from anonymizer.profile import Option, Profile
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from anonymizer.faces.cleaner import FaceCleaner
-    from anonymizer.pixels.cleaner import PixelCleaner, PixelOutcome
+    from anonymizer.pixels.cleaner import PixelOutcome
 
 DIRECTORY_RECORDS: Final = 0x00041220
 SOP_INSTANCE_UID: Final = 0x00080018
@@ -77,6 +78,8 @@ class Engine:
     faces
         Takes the face off a whole series that this engine has de-identified; the option Clean Recognizable
         Visual Features needs it. Whoever passes instances on calls it, as `anonymizer.files` does.
+    redact
+        Black out text in pixels; `False` keeps such instances back.
     validate
         Have dciodvfy compare inputs and outputs, of three instances of each series, where it is installed.
 
@@ -95,6 +98,7 @@ class Engine:
         *,
         pixels: PixelCleaner | None = None,
         faces: FaceCleaner | None = None,
+        redact: bool = True,
         validate: bool = False,
     ) -> None:
         self.profile = Profile() if profile is None else profile
@@ -109,7 +113,7 @@ class Engine:
             )
         #: To be called on each series; `None` where the profile leaves faces alone.
         self.faces = faces if faces_go else None
-        self._pixels = pixels if Option.CLEAN_PIXEL_DATA in self.profile else None
+        self._pixels = pixels or PixelCleaner()
         self._uids = UidMapper(key)
         self._patients = PatientMapper(key)
         self._dates = DateMapper(key)
@@ -121,6 +125,7 @@ class Engine:
         self._safe_private = load_safe_private() if Option.RETAIN_SAFE_PRIVATE in self.profile else {}
         self._part10 = Part10(dictionary)
         self._verifier = Verifier(table, self._plan, self.profile, self._part10, self._safe_private)
+        self._redacts = redact
         self._validator = IodValidator.where_installed(self._part10) if validate else None
         self._identity_tags = self._types.identity | CORE_IDENTITY | RETIRED_IDENTITY | {MARKERS[3]}
 
@@ -231,10 +236,15 @@ class Engine:
     def _clean_pixels(
         self, file: File, context: StudyContext, vouched: frozenset[str]
     ) -> tuple[PixelOutcome | None, Dataset]:
-        """The outcome, or `None` where nobody looks at pixels; and the data set with clean pixels."""
+        """The outcome, or `None` where there are no pixels; and the data set with clean pixels.
+
+        Unused bits, bytes behind the pixels and comments in compressed streams are no pixels: they go under
+        every profile.
+        """
         source = file.dataset
-        check_instance(source, self._types.iod_of, vouched, pixels_are_cleaned=self._pixels is not None)
-        if self._pixels is None or not PIXELS & source.keys() or "pixels-hold-text" in vouched:
+        looks = Option.CLEAN_PIXEL_DATA in self.profile
+        check_instance(source, self._types.iod_of, vouched, pixels_are_cleaned=looks)
+        if not PIXELS & source.keys():
             return None, source
         series, instance = text_value(source, SERIES_INSTANCE_UID), text_value(source, SOP_INSTANCE_UID)
         picture = dict(source)
@@ -242,10 +252,17 @@ class Engine:
             picture,
             file.transfer_syntax_uid,
             self._part10.codec(file.transfer_syntax_uid),
-            thorough=context.must_look(series, instance),
+            thorough=context.must_look(series, instance) if looks and not vouched & WAIVE_LOOK else None,
         )
         if outcome.boxes:
             context.suspect(series)
+            if not self._redacts:
+                raise CannotVouch(
+                    "pixels-hold-text",
+                    "text is written in them, and the configuration keeps such back; look at it, then"
+                    " release or delete it",
+                    "PixelData",
+                )
         return outcome, picture
 
     def _words(self, evidence: Evidence, patient: str) -> ElementText:

@@ -92,6 +92,9 @@ class DeidentificationSettings(_Section):
         ),
         description="options of PS3.15 §E.3",
     )
+    burned_in: Literal["redact", "quarantine"] = Field(
+        default="redact", description="text in pixels: black it out, or keep the instance back"
+    )
     unknown_attributes: Literal["remove", "read"] = Field(
         default="remove", description="text that no module of the SOP Class knows: remove, or read and keep"
     )
