@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
+from anonymizer.eligibility import WAIVABLE
 from dicom_node.cli.main import app
 from dicom_node.settings import Settings, load_settings
 
@@ -234,3 +235,9 @@ def test_no_documented_route_is_gone(root):
     documented = set(re.findall(r"^\| (GET|POST|PUT|DELETE|PATCH) \| `(/\S*?)`", text, re.MULTILINE))
     known = {(method, path.removeprefix("/dicom-web")) for method, path in http_routes()}
     assert documented - known == set()
+
+
+def test_rules_that_a_person_can_answer_for_are_documented(root):
+    text = (root / "docs" / "de-identification.md").read_text(encoding="utf-8")
+    answered = re.search(r"A look can answer what is seen or read: (.*?)\. All", text, re.DOTALL)
+    assert set(re.findall(r"`([a-z-]+)`", answered[1])) == WAIVABLE
