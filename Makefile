@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 export PYTHON TORCH TORCH_INDEX
 
-.PHONY: help setup setup-dev debian viewer demo serve test lint check bench lock clean
+.PHONY: help setup setup-dev setup-bench debian viewer demo serve test lint check bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12
@@ -19,6 +19,9 @@ setup:  ## install the node into .venv, and the viewer where npm is there
 
 setup-dev:  ## the same with what tests and checks need
 	@scripts/setup.sh --dev
+
+setup-bench:  ## the same with what benchmarks compare us with
+	@scripts/setup.sh --bench
 
 debian:  ## install what tests need from Debian, where root and apt are there
 	@scripts/install-debian-packages.sh
@@ -43,10 +46,10 @@ check:
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 
-bench: debian setup-dev  ## measure, next to Orthanc where it is installed
+bench: debian setup-bench  ## measure, next to Orthanc (where it is installed) and other de-identifiers
 	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python "$$program" || exit 1; done
 
-lock: setup-dev  ## write requirements.lock anew from what .venv holds
+lock: setup-bench  ## write requirements.lock anew from what .venv holds
 	@$(BIN)/python scripts/lock.py
 
 clean:  ## remove what set-up and checks made; data/ stays

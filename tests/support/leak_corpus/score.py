@@ -198,7 +198,8 @@ def _right(
         return check.value.casefold() in text.casefold()
     value = text.strip(" \0")
     if check.action == "date_shifted":
-        return _shift(check.value, value) == shifts.get(check.patient) != 0
+        days = _shift(check.value, value)
+        return bool(days) and days == shifts[check.patient]
     if check.action == "uid_changed":
         return value not in ("", check.value) and not value.startswith(check.value.rsplit(".", 1)[0])
     kind = check.action.split("_")[0]
@@ -227,15 +228,21 @@ def _shift(original: str, value: str) -> int | None:
 
 
 def _shifts(checks: list[Check], results: dict[int, Dataset]) -> dict[int, int]:
-    """The most common shift of each patient."""
-    seen: dict[int, Counter[int]] = {}
+    """The most common shift of each patient, 0 where it holds for one of several dates only."""
+    seen: dict[int, dict[int, Counter[str]]] = {}
+    dates: dict[int, set[str]] = {}
     for check in checks:
         if check.action == "date_shifted" and check.instance in results:
+            dates.setdefault(check.patient, set()).add(check.value)
             value = (text_under(results[check.instance], check.path) or "").strip(" \0")
             days = _shift(check.value, value)
             if days is not None:
-                seen.setdefault(check.patient, Counter())[days] += 1
-    return {patient: counts.most_common(1)[0][0] for patient, counts in seen.items()}
+                seen.setdefault(check.patient, {}).setdefault(days, Counter())[check.value] += 1
+    common: dict[int, int] = {}
+    for patient, by_days in seen.items():
+        days, originals = max(by_days.items(), key=lambda item: (len(item[1]), item[1].total()))
+        common[patient] = days if len(originals) > 1 or len(dates[patient]) == 1 else 0
+    return common
 
 
 def _mappings(checks: list[Check], results: dict[int, Dataset]) -> dict[tuple[str, str], Counter[str]]:
