@@ -102,6 +102,19 @@ class Deidentifier(Protocol):
             If the output cannot be vouched for; the message names the rule, never the value.
         """
 
+    @property
+    def removes_faces(self) -> bool:
+        """Whether the profile asks for `remove_faces`."""
+
+    def remove_faces(self, series: Sequence[DeidentifiedInstance]) -> Sequence[DeidentifiedInstance]:
+        """Take the face off all instances of one series, in their order.
+
+        Raises
+        ------
+        Quarantined
+            If the series may show a face that cannot be removed.
+        """
+
     def summarise(self, reports: Iterable[object], quarantined: Mapping[str, int]) -> DeidentificationReport:
         """One report of the `report` of several instances, and of reasons to instances kept back."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -68,6 +69,24 @@ class AnonymizerAdapter:
             data=out.data,
             identity=OriginalIdentity(out.original_attributes, out.uids),
             report=out.report,
+        )
+
+    @property
+    def removes_faces(self) -> bool:
+        """See `ports.Deidentifier.removes_faces`."""
+        return self._engine.faces is not None
+
+    def remove_faces(self, series: Sequence[DeidentifiedInstance]) -> Sequence[DeidentifiedInstance]:
+        """See `ports.Deidentifier.remove_faces`."""
+        if self._engine.faces is None:
+            return series
+        try:
+            outcome = self._engine.faces.clean([instance.data for instance in series])
+        except CannotVouch as exc:
+            raise _quarantined(exc, frozenset()) from exc
+        return tuple(
+            replace(instance, data=data, report=outcome.reported(cast("InstanceReport", instance.report)))
+            for instance, data in zip(series, outcome.instances, strict=True)
         )
 
     def summarise(self, reports: Iterable[object], quarantined: Mapping[str, int]) -> DeidentificationReport:

@@ -13,15 +13,21 @@ from dicom_node.security.master import MasterKey, load_master_key
 
 if TYPE_CHECKING:
     from dicom_node.settings import Settings
+    from inference.runner.engine import ProcessEngine
 
 
 def build_anonymizer(
-    settings: Settings, master: MasterKey | None = None, options: tuple[str, ...] | None = None
+    settings: Settings,
+    master: MasterKey | None = None,
+    options: tuple[str, ...] | None = None,
+    models: ProcessEngine | None = None,
 ) -> Engine:
     """The anonymizer with the node's key.
 
     Parameters
     ----------
+    models
+        Runs the model that removing faces needs; `None`: one of its own, started with the first head.
     options
         Names of the profile's options; `None`: those that are configured.
 
@@ -38,4 +44,16 @@ def build_anonymizer(
     except OptionUnavailable as exc:
         raise ConfigurationError(f"deidentification.options: {exc}") from exc
     pixels = PixelCleaner() if Option.CLEAN_PIXEL_DATA in profile else None
-    return Engine(master.derive("pseudonyms"), profile, pixels=pixels, validate=True)
+    faces = None
+    if Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES in profile:
+        from dicom_node.app.faces import build_face_cleaner
+
+        faces = build_face_cleaner(settings, models)
+    return Engine(
+        master.derive("pseudonyms"),
+        profile,
+        pixels=pixels,
+        faces=faces,
+        redact=wanted.burned_in == "redact",
+        validate=True,
+    )

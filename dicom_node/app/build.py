@@ -125,7 +125,6 @@ def build_services(settings: Settings) -> Built:
     results = PlainBlobs(data_dir / "results", "results")
     router = BlobRouter({"spool": spool, "work": work, "quarantine": quarantine, "results": results})
     pseudonym_key = master.derive("pseudonyms")
-    anonymizer = AnonymizerAdapter(build_anonymizer(settings, master), Restorer(pseudonym_key))
     uids = UidAdapter(UidMapper(pseudonym_key))
     registry = build_registry(settings)
     engine = ProcessEngine(
@@ -134,6 +133,7 @@ def build_services(settings: Settings) -> Built:
         timeout_s=settings.inference.timeout_s,
         min_confidence=settings.inference.min_confidence,
     )
+    anonymizer = AnonymizerAdapter(build_anonymizer(settings, master, models=engine), Restorer(pseudonym_key))
     encoder = Encoder(uids.derived_uid)
     services = Services(
         clock=clock,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import tempfile
 from pathlib import Path
@@ -10,17 +11,33 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from anonymizer.errors import CannotVouch
+from anonymizer.faces.cleaner import FaceCleaner
 from dicom_node.domain.errors import NodeError
 from dicom_node.domain.run import Assignment, RunStatus
 from inference.preprocess.volume import Volume
+from inference.registry import ModelRegistry
+from inference.runner.engine import ProcessEngine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inference.runner.engine import ProcessEngine
+    from dicom_node.settings import Settings
 
 MODEL: Final = "mr-brain-extraction"
 _RULE: Final = "face-not-removed"
+
+
+def build_face_cleaner(settings: Settings, models: ProcessEngine | None = None) -> FaceCleaner:
+    """What takes faces off, with the model process of the node or one of its own."""
+    if models is None:
+        models = ProcessEngine(
+            ModelRegistry.load(settings.inference.model_dirs),
+            device=settings.inference.device,
+            timeout_s=settings.inference.timeout_s,
+            min_confidence=settings.inference.min_confidence,
+        )
+        atexit.register(models.close)
+    return FaceCleaner(BrainOutline(models, settings.node.data_dir / "scratch"))
 
 
 class BrainOutline:

@@ -13,6 +13,7 @@ from dicom_node.domain.errors import Quarantined
 from dicom_node.domain.identity import OriginalIdentity
 from dicom_node.domain.study import Slot
 from dicom_node.pipeline import quarantine
+from dicom_node.pipeline.faces import without_faces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,8 @@ def deidentify(services: Services, study_id: str, version: int) -> DeidentifyOut
     identity = OriginalIdentity({}, {})
     reports: list[object] = []
     passed: list[SourceInstance] = []
-    for source, outcome in _outcomes(services, study_id, version):
+    made = _outcomes(services, study_id, version)
+    for source, outcome in without_faces(services, study_id, version, made):
         if isinstance(outcome, str):
             quarantined[outcome] += 1
             continue
@@ -78,14 +80,16 @@ def deidentify(services: Services, study_id: str, version: int) -> DeidentifyOut
 
 
 @dataclass(frozen=True, slots=True)
-class _Passed:
+class Passed:
+    """An instance that lies in the work area, and what was done to it."""
+
     entry: CatalogEntry
     out: DeidentifiedInstance
 
 
 def _outcomes(
     services: Services, study_id: str, version: int
-) -> Iterator[tuple[SourceInstance, _Passed | str]]:
+) -> Iterator[tuple[SourceInstance, Passed | str]]:
     """Each instance with what became of it: a survey of all, then the sample, then the rest."""
     sources = services.index.sources(study_id, version)
     vouched = services.quarantine.vouched(study_id)
@@ -107,7 +111,7 @@ def _outcomes(
                 surveyed.append((source, found))
         context, first = services.deidentifier.context([found for _, found in surveyed])
 
-        def one(source: SourceInstance) -> _Passed | str:
+        def one(source: SourceInstance) -> Passed | str:
             waived = vouched.get((source.sop_instance_uid, source.sha256), frozenset())
             return _deidentify_one(services, source, version, context, waived)
 
@@ -118,7 +122,7 @@ def _outcomes(
 
 def _deidentify_one(
     services: Services, source: SourceInstance, version: int, context: object, vouched: frozenset[str]
-) -> _Passed | str:
+) -> Passed | str:
     """What passed, or the reason why the instance went to quarantine."""
     data = services.stores.spool.read(source.spool_ref)
     slot = Slot(source.study_id, source.epoch)
@@ -143,4 +147,4 @@ def _deidentify_one(
         attributes=attributes,
     )
     # The bytes lie in the work area now; of the instance only identity and report are asked for again.
-    return _Passed(entry, replace(out, data=b""))
+    return Passed(entry, replace(out, data=b""))
