@@ -18,7 +18,7 @@ from anonymizer.neighbours import unknown_names, with_neighbours
 from anonymizer.patterns import find_patterns
 from anonymizer.tidy import without
 from anonymizer.vocabulary import load_vocabulary, standard_meanings
-from anonymizer.words import fold
+from anonymizer.words import fold, words
 from anonymizer.written_dates import WrittenDate, find_dates, respell
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class TextCleaner:
         self._dates = Dates.REMOVE if moved is None else Dates.KEEP if moved == _ANY_DAY else Dates.SHIFT
         self._vocabulary = load_vocabulary()
         self._known = KnownWords(evidence, hints=aggressive, days=self._dates is not Dates.KEEP)
+        self._spared = frozenset(evidence.spared)
         self._remembered: dict[str, str] = {}
 
     def findings(self, text: str) -> list[Finding]:
@@ -82,10 +83,14 @@ class TextCleaner:
         if self._dates is Dates.KEEP:
             found = [f for f in found if f.kind != "date" or self._known.is_birth_date(text[f.start : f.end])]
         if self._aggressive:
-            found += unknown_names(text, found, self._vocabulary)
+            found += [
+                name
+                for name in unknown_names(text, found, self._vocabulary)
+                if not any(word.folded in self._spared for word in words(text[name.start : name.end]))
+            ]
         if found and fold(text) in standard_meanings():
             return []
-        return with_neighbours(text, without_overlaps(found))
+        return with_neighbours(text, without_overlaps(found), self._vocabulary)
 
     def clean(self, text: str) -> str:
         """The text without its findings, separators tidied; the same text where nothing is found."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PHONE_LABEL: Final = (
     r"\b(?:tel(?:efon|ephone|éfono|efono|efoon|\.?-?nr)?|téléphone|fon|phone|ph|fax|telefax|mobil(?:e|telefon)?|mob|cell|pager|piper|handy"
-    r"|durchwahl|call(?: back)?(?: at)?|contact(?: at)?|beeper|gsm|móvil|portable|rückruf|rueckruf)\.?\s*(?:no\.?|nr\.?|number|#|n°)?\s*[:.=]?\s*"
+    r"|durchwahl|call(?: back)?(?: at)?|contact(?: at)?|beeper|gsm|móvil|rückruf|rueckruf)\.?\s*(?:no\.?|nr\.?|number|#|n°)?\s*[:.=]?\s*"
 )
 _TLD: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|de|ch|uk|eu|nl|fr|local|lan|intra|intern|internal|intranet|corp|home"
@@ -29,6 +29,7 @@ _TLD: Final = (
 )
 _COUNTRY: Final = "at|be|ca|es|it|dk|se|fi|pl|cz|hu|pt|au|nz|jp|br|mx|in|us|no|ie|lu|li|gr|tr|ro|il|za"
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+_STATE: Final = "(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEPS]|MP|GU|PR)"
 #: kind, whether case counts, pattern; the group `v`, if any, is the stretch.
 _SIMPLE: Final[tuple[tuple[str, bool, str], ...]] = (
     ("e-mail", False, r"(?<![\w.+-])[\w.+%-]+\s?(?:@|\[at\]|\(at\))\s?[\w-]+(?:\.[\w-]+)+"),
@@ -48,26 +49,29 @@ _SIMPLE: Final[tuple[tuple[str, bool, str], ...]] = (
     ("phone", False, rf"{_PHONE_LABEL}(?P<v>\+?\(?\d[\d ()/.\u2010-\u2013-]{{2,}}\d)"),
     ("phone", False, r"(?<![\w.])(?:\+|00)[1-9]\d{0,2}[ ()/.-]{0,3}(?:\(0\)[ ]?)?\d{1,5}(?:[ /.-]{0,3}\d{2,}){1,5}(?!\d)"),
     ("phone", False, r"(?<![\w.])\(\d{2,5}\)[ -]?\d{3,}(?:[ -]\d{2,})*(?![\w.]\d)"),
-    ("phone", False, r"(?<![\w.-])(?:1-)?[2-9]\d\d(?:([-.])\d{3}\1| [2-9]\d\d[ -])\d{4}(?:\s?(?:x|ext\.?)\s?\d+)?(?![\w-]|\.\d)"),
+    ("phone", False, r"(?<![\w.-])(?:1-)?[2-9]\d\d(?:([-.])\d{3}\1| [2-9]\d\d-| (?!256|320|384|512)[2-9]\d\d )\d{4}(?:\s?(?:x|ext\.?)\s?\d+)?(?![\w-]|\.\d)"),
     ("phone", False, r"(?<![\w./])0[1-9]\d{1,4} ?[/-] ?\d{3,}(?:[ -]\d{1,5})*(?![\w.]\d)"),
     ("phone", False, r"(?<![\w.])0\d(?:[ .]\d\d){4}(?![\w]|\.\d)"),
     ("phone", False, r"(?<![\w.])0\d{2,4} \d{3,4} \d{2,4}(?: \d{2,4})?(?![\w]|\.\d)"),
     ("address", False, r"\b(?:p\.? ?o\.? ?box|postfach|postbus|apartado(?: de correos)?|casella postale|bp)\s*:?\s*\d+"),
     ("address", False, r"\b(?:adresse|anschrift|address|adres|dirección|direccion|wohnhaft(?: in)?|wohnort|residence|domicile|domicilio|indirizzo|morada|home address)\s*[:=]\s*(?P<v>[^\n\r;\\|]+)"),
-    ("address", True, r"(?<!\w)(?:[A-Z][a-zà-ÿ'-]+ ){1,3}?[A-Z][a-zà-ÿ'-]+,? (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]) \d{5}(?:-\d{4})?(?!\d)"),
-    ("address", True, r"(?<!\w)[A-Z][a-zà-ÿ'-]+,? (?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]) \d{5}(?:-\d{4})?(?!\d)"),
+    ("address", True, rf"(?<!\w)(?:[A-Z][a-zà-ÿ'-]+ ){{1,3}}?[A-Z][a-zà-ÿ'-]+,? {_STATE} \d{{5}}(?:-\d{{4}})?(?!\d)"),
+    ("address", True, r"(?<!\w)(?:(?:PSC \d+,? Box \d+|Unit \d+,? Box \d+|US(?:NS|NV|S|CGC) \w+),? )?(?:APO|FPO|DPO),? A[AEP] \d{5}(?:-\d{4})?"),
+    ("address", True, rf"(?<![\d.])\d{{1,6}} (?:[\w.'#-]+,? ){{1,10}}?{_STATE} \d{{5}}(?:-\d{{4}})?(?!\d)"),
+    ("address", True, rf"(?<!\w)[A-Z][a-zà-ÿ'-]+,? {_STATE} \d{{5}}(?:-\d{{4}})?(?!\d)"),
 )  # fmt: skip
 _CAP: Final = r"[A-ZÀ-ÖØ-Þ][\w'\u2019-]*"
 #: Street and town: kind of check, pattern. `name`: a word of the stretch must be unknown or no term.
 _PLACES: Final[tuple[tuple[bool, str], ...]] = (
     (False, rf"(?<![\w.])\d{{1,5}}[a-zA-Z]?,? (?:[NSEW]\.? )?(?:{_CAP} ){{1,3}}(?:Street|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Terrace|Square|Highway|Hwy|Parkway|Pkwy|Crescent|Close|Court|STREET|AVENUE|AVE|ROAD|RD|BLVD|LANE|DRIVE)(?!\w)\.?(?:,? (?:Apt|Suite|Unit|#)\.? ?\w+)?"),
     (True, rf"(?<![\w.])\d{{1,5}}[a-zA-Z]?,? (?:{_CAP} ){{1,3}}(?:St|Dr|Ct|Pl|Ln|Way|Place|Sq)(?!\w)\.?"),
-    (False, rf"(?<!\w)(?:{_CAP} )?{_CAP.replace('*', '*?')}(?:stra(?:ß|ss)e|str\.|gasse|allee|chaussee|straat|laan|plein|gracht|dreef|singel|steeg) ?\d{{1,4}} ?[a-z]?(?!\w)"),
+    (False, rf"(?<!\w)(?:{_CAP} )?{_CAP.replace('*', '*?')}(?:stra(?:ß|ss)e|str\.|gasse|allee|chaussee|straat|laan|plein|gracht|dreef|singel|steeg|boulevard|hof|pad) ?\d{{1,4}} ?[a-z]?(?!\w)"),
     (True, rf"(?<!\w){_CAP.replace('*', '*?')}(?:weg|platz|ring|damm|ufer|steig|stieg|graben|berg|hof|kade|dijk|markt|pfad|tor|wall|park) \d{{1,4}} ?[a-z]?(?!\w)"),
     (False, rf"(?<!\w)(?:(?:Am|An der|An den|Auf der|Auf dem|Im|In der|Zum|Zur|Unter den|Alte[rn]?|Neue[rn]?|Große|Kleine|Lange) )?{_CAP}[ -](?:Stra(?:ß|ss)e|Str\.|Allee|Platz|Weg|Ring|Damm|Ufer|Gasse) \d{{1,4}} ?[a-z]?(?!\w)"),
     (True, rf"(?<!\w)(?:Am|An der|An den|Auf der|Auf dem|Im|In der|In den|Zum|Zur|Unter den|Hinter der|Vor dem) {_CAP} \d{{1,4}} ?[a-z]?(?![\w.])"),
     (False, rf"(?<![\w.])\d{{1,4}}(?: ?(?:bis|ter))?,? (?:[Rr]ue|[Aa]venue|[Aa]v\.|[Bb]oulevard|[Bb]d\.?|[Pp]lace|[Cc]hemin|[Aa]llée|[Ii]mpasse|[Qq]uai|[Cc]ours|[Rr]oute|[Ss]quare) (?:(?:de|du|des|la|le|les) |l['\u2019]|d['\u2019]){{0,3}}{_CAP}(?:[ -]{_CAP}){{0,3}}"),
-    (False, rf"(?<!\w)(?:C/|Calle|Avenida|Avda\.?|Plaza|Paseo|Camino|Carrer|Rua|Via|Viale|Piazza|Corso|Largo) (?:(?:de|del|la|las|los|el|di|da|dei|della|do|dos) ){{0,3}}{_CAP}(?: {_CAP}){{0,3}},? (?:n[º°.] ?)?\d{{1,4}}(?!\w)"),
+    (False, rf"(?<!\w)(?:C/|Calle|Avenida|Avda\.?|Plaza|Paseo|Camino|Carrer|Alameda|Pasaje|Vial|Ronda|Glorieta|Rambla|Urbanización|Cuesta|Callejón|Acceso|Cañada|Rua|Via|Viale|Piazza|Corso|Largo) (?:(?:de|del|la|las|los|el|di|da|dei|della|do|dos) ){{0,3}}{_CAP}(?: {_CAP}){{0,3}},? (?:n[º°.] ?)?\d{{1,4}}(?!\w)"),
+    (False, rf"(?<!\w)(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Cc]hemin|[Ii]mpasse|[Pp]lace) [^,;\n]{{2,40}}, ?\d{{5}} {_CAP}(?:[- ](?:sur|les|la|le|en|{_CAP})){{0,4}}"),
     (True, rf"(?<![\w.])(?:[A-Z]{{1,2}}-)?\d{{5}},? {_CAP}(?:[ /-]{_CAP}){{0,2}}"),
     (False, rf"(?<![\w.])(?:CH|AT|A|B|L|NL|DK|F|D|E|I)-\d{{4,5}} {_CAP}(?: {_CAP})?"),
     (True, rf"(?<![\w.])[1-9]\d{{3}} ?(?!S[ADS]|MR|CT|US|CR|DX|HU|MS|MM|KV)[A-Z]{{2}},? {_CAP}"),
@@ -94,6 +98,8 @@ def find_contacts(text: str, vocabulary: Vocabulary) -> list[Finding]:
             if kind != "phone" or _could_be_dialled(match.group()):
                 whole = kind == "phone" and "v" in pattern.groupindex
                 certain = kind == "e-mail" or whole
+                extension = _EXTENSION.match(text, end) if kind == "phone" else None
+                end = extension.end() if extension else end
                 found.append(Finding(match.start() if whole else start, end, kind, certain))
     if any(map(str.isdigit, text)):
         for check, pattern in _places():
@@ -110,6 +116,7 @@ def _could_be_dialled(text: str) -> bool:
 
 
 _MIN_DIGITS: Final = 3
+_EXTENSION: Final = re.compile(r"\s?(?:x|ext\.?|dw|durchwahl|app\.?)\s?\d{1,6}(?!\w)", re.IGNORECASE)
 _POSTCODE: Final = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}")
 
 

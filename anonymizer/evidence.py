@@ -79,6 +79,8 @@ class Evidence:
         Spellings of birth dates.
     days
         All dates of the study, birth dates as well.
+    spared
+        Folded words of retained values: no names.
     """
 
     body_parts: frozenset[str] = frozenset()
@@ -87,6 +89,7 @@ class Evidence:
     hints: dict[str, int] = field(default_factory=dict)
     dates: dict[str, int] = field(default_factory=dict)
     days: dict[date, int] = field(default_factory=dict)
+    spared: set[str] = field(default_factory=set)
     _seen: set[tuple[int, bytes]] = field(default_factory=set, repr=False)
 
     @classmethod
@@ -103,15 +106,16 @@ class Evidence:
             ):
                 for string, tag in theirs.items():
                     mine.setdefault(string, tag)
+            whole.spared |= part.spared
             for day, tag in part.days.items():
                 whole.days.setdefault(day, tag)
         return whole
 
     def __getstate__(self) -> tuple[object, ...]:
-        return (self.body_parts, self.retained, self.strings, self.hints, self.dates, self.days)
+        return (self.body_parts, self.retained, self.strings, self.hints, self.dates, self.days, self.spared)
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
-        names = ("body_parts", "retained", "strings", "hints", "dates", "days")
+        names = ("body_parts", "retained", "strings", "hints", "dates", "days", "spared")
         for name, value in zip(names, state, strict=True):
             setattr(self, name, value)
         self._seen = set()
@@ -125,7 +129,11 @@ class Evidence:
                 for item in value:
                     self.collect(item, codecs)
                 continue
-            if not isinstance(value, bytes) or not value or tag in self.retained:
+            if not isinstance(value, bytes) or not value:
+                continue
+            if tag in self.retained:
+                if vr in _TEXT_VRS:
+                    self.spared.update(word.folded for word in words(decode(value, vr, codecs)))
                 continue
             if vr not in _HARVESTED and tag not in _LISTED:
                 continue
@@ -205,7 +213,9 @@ class Evidence:
                     continue
 
     def _private(self, tag: int, text: str) -> None:
-        if len(text) <= _MAX_UNKNOWN and _PRIVATE_NAME.fullmatch(text):
+        if len(text) > _MAX_UNKNOWN or not _PRIVATE_NAME.fullmatch(text):
+            return
+        if not all(self._is_common(word.folded) for word in words(text)):
             self._names(tag, text, sure=False)
 
     def _labelled(self, tag: int, text: str) -> None:

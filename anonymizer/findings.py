@@ -31,7 +31,7 @@ class Finding(NamedTuple):
 def without_overlaps(findings: Iterable[Finding]) -> list[Finding]:
     """Findings in order, those that touch the same text joined under the kind of the first and longest."""
     joined: list[Finding] = []
-    for finding in sorted(findings, key=lambda f: (f.start, -f.end)):
+    for finding in sorted(findings, key=lambda f: (f.start, -f.end, not f.certain)):
         if joined and finding.start < joined[-1].end:
             last = joined[-1]
             end, certain = max(last.end, finding.end), last.certain or finding.certain

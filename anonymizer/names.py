@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from anonymizer.words import INSIDE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -17,11 +19,11 @@ MIN_PART: Final = 3
 MIN_DIGITS: Final = 5
 #: An initial and a family name in one word, as in account names.
 MIN_ACCOUNT: Final = 5
-_WORD: Final = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
-_PART: Final = re.compile(r"[^\W_]+")
+_LETTERS: Final = rf"[^\W_](?:[^\W_]|[{INSIDE}])*"
+_WORD: Final = re.compile(rf"{_LETTERS}(?:['\u2019-]{_LETTERS})*")
+_PART: Final = re.compile(_LETTERS)
 #: Scripts that write names in fewer than three characters, without spaces.
 DENSE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-_FAMILY_AND_GIVEN: Final = 2
 
 
 def name_strings(text: str, is_common: Callable[[str], bool]) -> Iterator[str]:
@@ -39,29 +41,40 @@ def name_strings(text: str, is_common: Callable[[str], bool]) -> Iterator[str]:
 
 def _group_strings(group: str, is_common: Callable[[str], bool]) -> Iterator[str]:
     components = [_WORD.findall(component) for component in group.split("^")]
+    alone = list(_parts(components, is_common))
+    yield from alone
+    family, given = components[0], components[1] if len(components) > 1 else []
     words = [word for component in components for word in component if len(word) > 1]
-    alone: list[str] = []
-    for word in words:
+    # Whole names, too, where the parts alone would not be found.
+    if len(words) > 1 and not set(words) <= set(alone):
+        rest = words[len([word for word in family if len(word) > 1]) :]
+        yield " ".join(words)
+        yield "^".join(words)
+        yield " ".join([*words[1:], words[0]])
+        yield " ".join([*rest, *family])
+        if len(family) > 1:
+            yield " ".join(family)
+        if family and given:
+            yield f"{given[0]} {family[-1]}"
+            yield f"{family[-1]} {given[0]}"
+    if family and given and not family[-1].isdecimal() and not given[0].isdecimal():
+        yield from _joined(family[-1], given[0], is_common)
+
+
+def _parts(components: list[list[str]], is_common: Callable[[str], bool]) -> Iterator[str]:
+    """Words that are looked for alone."""
+    for word in (word for component in components for word in component):
         for part in dict.fromkeys([word, *_PART.findall(word)]):
             dense = DENSE.search(part) is not None and len(part) > 1
             if (len(part) < MIN_PART and not dense) or is_common(part):
                 continue
             if not part.isdecimal() or len(part) >= MIN_DIGITS:
-                alone.append(part)
-    yield from alone
-    # A whole name, too, where its parts alone would not be found.
-    if len(words) > 1 and not set(words) <= set(alone):
-        yield " ".join(words)
-        yield " ".join([*words[1:], words[0]])
-        yield "^".join(words)
-    family = components[0][-1] if components and components[0] else ""
-    given = components[1][0] if len(components) >= _FAMILY_AND_GIVEN and components[1] else ""
-    if family and given and not family.isdecimal() and not given.isdecimal():
-        if len(words) > _FAMILY_AND_GIVEN and not {family, given} <= set(alone):
-            yield f"{given} {family}"
-            yield f"{family} {given}"
-        yield from (word for word in (family + given, given + family) if not is_common(word))
-        if len(family) + 1 >= MIN_ACCOUNT:
-            yield from (word for word in (given[0] + family, family + given[0]) if not is_common(word))
-        if is_common(family) and len(family) >= MIN_PART:
-            yield from (f"{given[0]}. {family}", f"{family}, {given[0]}.")
+                yield part
+
+
+def _joined(family: str, given: str, is_common: Callable[[str], bool]) -> Iterator[str]:
+    """Both names in one word, as in account names, and with an initial."""
+    accounts = (family + given, given + family, given[0] + family, family + given[0])
+    yield from (word for word in accounts if len(word) >= MIN_ACCOUNT and not is_common(word))
+    if is_common(family) and len(family) >= MIN_PART:
+        yield from (f"{given[0]}. {family}", f"{family}, {given[0]}.")

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from anonymizer.findings import Finding, without_overlaps
-from anonymizer.person_patterns import looks_like_name
+from anonymizer.person_patterns import PARTICLES, looks_like_name, without_terms
 from anonymizer.words import fold, words
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _TITLE_BEFORE: Final = re.compile(
     r"(?<!\w)(?:(?:Dr|Prof|Professor|Mr|Mrs|Ms|Miss|Herrn?|Frau|Hr|Fr|Mme|Mlle|Sra?|Srta|Dra|Dott|med|rer|nat|habil|univ"
-    r"|DR|PROF|MRS|HERRN?|FRAU)\b[.\s-]*)+$|(?<!\w)(?:MR|MS)\.[\s]*$"
+    r"|DR|PROF|MRS|HERRN?|FRAU)\b[.\s-]*|(?:dr|prof)\.\s*)+$|(?<!\w)(?:MR|MS)\.[\s]*$"
 )
 _LABEL_BEFORE: Final = re.compile(
     r"(?<!\w)(?:(?:patient(?:en)?(?:'?s)?|pat|subject|pt)\.?[ _-]?(?:name|id|nr|no|number|nummer)?|name|nachname|vorname"
@@ -28,15 +28,33 @@ _LABEL_BEFORE: Final = re.compile(
     r")\.?\s*[:=#]\s*$|(?<!\w)(?:geb\.|born|dob|d\.o\.b\.|\*)\s*$",
     re.IGNORECASE,
 )
+_PARTICLES_BEFORE: Final = re.compile(
+    r"(?<!\w)(?:van(?: (?:de|der|den|het|'t))?|von (?:der|den|und zu)|della|ter|ten) $", re.IGNORECASE
+)
 _INITIAL_BEFORE: Final = re.compile(r"(?<![\w])(?:[A-ZÀ-Þ]\.[ -]?)+$")
 _INITIAL_AFTER: Final = re.compile(r"(?:,? ?|\^)(?:[A-ZÀ-Þ]\.)+|[,^] ?[A-ZÀ-Þ](?!\w)")
 _DEGREE_AFTER: Final = re.compile(
     r",? (?:M\.?D\.?|Ph\.?D\.?|D\.O\.|R\.?N\.?|RT ?\(R\)|MTRA|MTA|FRCR|MBBS|MBChB|FACR|DDS|NP|RDMS|RVT|ARRT)(?!\w)"
 )
-_GAPS: Final = frozenset({" ", ", ", "^", ". ", ","})
+#: What a name before it makes a medical term of.
+_EPONYM_OF: Final = re.compile(
+    r"(?:['\u2019]?s?|-[^\W\d_]+) (?:disease|syndrome|signs?|view|projection|method|ligament|muscle|nerve|artery|vein|canal|duct|fracture|screw|pin|plate"
+    r"|procedure|operation|shunt|classification|score|scale|index|grade|test|reflex|lesion|cyst|tumou?r|line|angle|space|pouch|node|body|cell|hernia"
+    r"|krankheit|syndrom|zeichen|klassifikation|zyste|maladie|signe|síndrome|enfermedad|signo|ziekte|syndroom)\b",
+    re.IGNORECASE,
+)
 _PEOPLE: Final = frozenset({"identifier", "hint", "name"})
 _CALLS_FOR_CARE: Final = frozenset({"identifier", "hint", "name", "address", "phone", "e-mail", "number"})
-_NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+|-(?=[A-ZÀ-Þ])[^\W\d_]+(?![\w]))*")
+_GAP: Final = re.compile(
+    r"(?: |, ?|\^|\. )(?:(?:van|von|vom|der|den|die|de|del|della|di|da|do|dos|du|la|le|el|al|bin|ibn|ben|ter|ten|te|zu|zum|zur|af|av|y|e)"
+    r" ){0,3}",
+    re.IGNORECASE,
+)
+#: What follows the street of an address.
+_REST_OF_ADDRESS: Final = re.compile(
+    r"\s*,\s*(?:\d{4,5}(?:-\d{4})?(?: ?[A-Z]{2})?(?!\w)|(?P<town>[A-ZÀ-Þ][\w'-]+(?: [A-ZÀ-Þ][\w'-]+)?)|(?:Piso|Puerta|Apt\.?|Esc\.?) ?\w+)|\s+(?:Piso|Puerta|Apt\.?|Suite|Esc\.?) ?\w+"
+)
 _MIN_ALONE: Final = 4
 _MIN_GIVEN: Final = 3
 
@@ -49,17 +67,25 @@ class Role(Enum):
     #: A given name that is also part of a medical term.
     EPONYM = "eponym"
     UNKNOWN = "unknown"
+    #: A family name that is also part of a medical term.
+    FAMILY = "family"
+    #: A known word that is a given name, too.
+    GIVEN_WORD = "given word"
+    #: A word that is built as a term.
+    GUESS = "guess"
     #: A known word that is a family name, too.
     WORD = "word"
     TERM = "term"
 
 
-def with_neighbours(text: str, found: Sequence[Finding]) -> list[Finding]:
+def with_neighbours(text: str, found: Sequence[Finding], vocabulary: Vocabulary) -> list[Finding]:
     """The findings with their titles, labels and initials."""
     extended = []
     for start, end, kind, certain in found:
         first, last = start, end
         if kind in _PEOPLE and any(map(str.isalpha, text[start:end])):
+            before = _PARTICLES_BEFORE.search(text[:first])
+            first = before.start() if before else first
             before = _INITIAL_BEFORE.search(text, 0, first)
             first = before.start() if before else first
             after = _INITIAL_AFTER.match(text, last)
@@ -68,10 +94,22 @@ def with_neighbours(text: str, found: Sequence[Finding]) -> list[Finding]:
             last = after.end() if after else last
             before = _TITLE_BEFORE.search(text[:first])
             first = before.start() if before else first
+        if kind == "address":
+            last = _end_of_address(text, last, vocabulary)
         before = _LABEL_BEFORE.search(text[:first])
         first = before.start() if before else first
         extended.append(Finding(first, last, kind, certain))
     return without_overlaps(extended)
+
+
+def _end_of_address(text: str, end: int, vocabulary: Vocabulary) -> int:
+    """Where the town and its code behind a street end."""
+    while match := _REST_OF_ADDRESS.match(text, end):
+        town = match["town"]
+        if town and all(vocabulary.is_common(word.folded) for word in words(town)):
+            break
+        end = match.end()
+    return end
 
 
 def unknown_names(text: str, found: Sequence[Finding], vocabulary: Vocabulary) -> list[Finding]:
@@ -83,24 +121,40 @@ def unknown_names(text: str, found: Sequence[Finding], vocabulary: Vocabulary) -
     candidates = [
         match
         for match in _NAME_WORD.finditer(text)
-        if match.group()[0].isupper() and not _is_joined(text, *match.span())
+        if match.group()[0].isupper()
+        and match.group().lower() not in PARTICLES
+        and not _is_joined(text, *match.span())
     ]
     if not candidates:
         return []
     suspicious = any(finding.kind in _CALLS_FOR_CARE for finding in found)
-    roles = [_role(match.group(), vocabulary, shouting=shouting) for match in candidates]
+    roles = [
+        Role.TERM
+        if _EPONYM_OF.match(text, match.end())
+        else _role(match.group(), vocabulary, shouting=shouting)
+        for match in candidates
+    ]
     chosen = [
-        role is Role.GIVEN or (role is Role.UNKNOWN and suspicious and len(match.group()) >= _MIN_ALONE)
+        len(match.group()) >= _MIN_ALONE and (role is Role.GIVEN or (role is Role.UNKNOWN and suspicious))
         for match, role in zip(candidates, roles, strict=True)
     ]
+    joined: set[int] = set()
     for index in range(1, len(candidates)):
         gap = text[candidates[index - 1].end() : candidates[index].start()]
         pair = roles[index - 1], roles[index]
-        if gap in _GAPS and _is_pair(*pair, comma=gap != " "):
+        known = any(f.start <= candidates[index - 1].start() < f.end for f in found if f.kind == "identifier")
+        if roles[index] in {Role.WORD, Role.GUESS} and (known or index - 1 in joined):
+            continue  # the name is complete, a word follows
+        if _GAP.fullmatch(gap) and _is_pair(*pair, comma=gap[0] != " "):
             chosen[index - 1] = chosen[index] = True
-    return [
-        Finding(*match.span(), "name") for match, is_name in zip(candidates, chosen, strict=True) if is_name
-    ]
+            joined.add(index)
+    names = []
+    for index, match in enumerate(candidates):
+        if chosen[index]:
+            start = candidates[index - 1].start() if index in joined else match.start()
+            end = match.start() + len(without_terms(match.group(), vocabulary))
+            names.append(Finding(start, end, "name"))
+    return names
 
 
 def _role(word: str, vocabulary: Vocabulary, *, shouting: bool) -> Role:
@@ -111,15 +165,23 @@ def _role(word: str, vocabulary: Vocabulary, *, shouting: bool) -> Role:
         return Role.EPONYM if any(part in vocabulary.proper for part in parts) else Role.GIVEN
     if looks_like_name(word, vocabulary, shouting=shouting):
         return Role.UNKNOWN
-    return Role.WORD if vocabulary.could_be_name(folded) else Role.TERM
+    if not vocabulary.could_be_name(folded):
+        return Role.TERM if vocabulary.is_common(folded) or not word.istitle() else Role.GUESS
+    if folded in vocabulary.given_too and word.istitle():
+        return Role.GIVEN_WORD
+    return Role.WORD if vocabulary.is_common(folded) else Role.FAMILY
 
 
 def _is_pair(first: Role, second: Role, *, comma: bool) -> bool:
     """Whether two words are a given and a family name, or with a comma the other way round."""
     given = {Role.GIVEN, Role.EPONYM}
+    if first is Role.UNKNOWN and second is Role.FAMILY:
+        return True
     if first in given and second is not Role.TERM:
-        return first is Role.GIVEN or second is not Role.WORD
-    return second in given and (first is Role.UNKNOWN or (comma and first is Role.WORD))
+        return first is Role.GIVEN or second not in {Role.WORD, Role.GUESS}
+    if first is Role.GIVEN_WORD and second is Role.UNKNOWN:
+        return True
+    return second in given and (first in {Role.UNKNOWN, Role.FAMILY} or (comma and first is Role.WORD))
 
 
 def _is_joined(text: str, start: int, end: int) -> bool:

@@ -21,6 +21,7 @@ from anonymizer.contact_patterns import find_contacts
 from anonymizer.findings import Finding, without_overlaps
 from anonymizer.person_patterns import find_people
 from anonymizer.uids import is_registered
+from anonymizer.words import fold
 from anonymizer.written_dates import find_dates
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ _NOT_TECHNICAL: Final = r"(?![\w.]*[.,]\d)(?! ?(?:ms|msec|s|sec|us|µs|hz|khz|mh
 #: kind, certain, pattern; the group `v`, if any, is what must hold a digit.
 _FORMS: Final[tuple[tuple[str, bool, str], ...]] = (
     ("number", False, rf"{_ID_LABEL}\.?\s*(?:[:=#]|is\b|nr\.?|no\.?)+\s*(?P<v>[\w./-]*\d[\w./-]*)"),
-    ("number", False, r"(?<!\w)(?:mrn|pid|patid|accession|acc|ssn|nhs|nhs no|kvnr|pat[ ._-]?(?:id|nr|no)|patient ?id|fallnr|fallnummer)\.?[ _-]?(?P<v>\w*-?\d{4,}[\w-]*)"),
+    ("number", False, r"(?<!\w)(?:mrn|pid|patid|accession|acc|ssn|nhs|nhs no|kvnr|pat[ ._-]?(?:id|nr|no)|patient ?id|fallnr|fallnummer)\.?[ _-]?(?P<v>\w*-?\d{4,}[\w-]*|\d{2,4}(?:[- ]\d{2,4}){1,3}(?!\w))"),
     ("number", False, rf"(?<![\w.,=/*^+-])\d{{6,}}(?![\w])(?!\.\d){_NOT_TECHNICAL}"),
     ("number", False, rf"(?<=[_/#:=-])\d{{7,}}(?!\w)(?!\.\d){_NOT_TECHNICAL}"),
     ("number", False, r"(?<!\w)\d{6,}(?=_)"),
-    ("number", False, r"(?<![\w.])(?!(?:b|te|tr|ti|fa|fov|wl|ww|w|l|c|bw|x|rid|sct|iec|pk|m-?8|ro|dcm|cpt|icd|loinc|gd|iso|syngo|n|cid|tid)\d)[a-z]{1,6}[-_#]?\d{6,}(?:[-/_.]?\w{1,8})?(?!\w| \^)"),
-    ("number", False, r"(?<![\w.])(?!(?:b|te|tr|ti|fa|fov|wl|ww|w|l|c|bw|x|rid|sct|iec|pk|m-?8|ro|dcm|cpt|icd|loinc|gd|iso|syngo|n|cid|tid)\d)[a-z]{1,4}[-_#]?\d{5}(?:-?[a-z0-9]{1,4})?(?![\w.])"),
-    ("number", False, r"(?<![\w.])\d{5,}[-_]?[a-z]{1,3}(?:[-_]?\d+)?(?!\w)(?<!\dms)(?<!\dhz)(?<!mm)(?<!\dkv)(?<!px)(?<!\dml)"),
+    ("number", False, r"(?<![\w.])(?!(?:b|te|tr|ti|fa|fov|wl|ww|w|l|c|bw|x|rid|sct|iec|pk|m-?8|ro|dcm|cpt|icd|loinc|gd|iso|syngo|n|cid|tid)\d)[a-z]{1,6}[-_#]?\d{6,}(?:[-/.]\d{1,8}|[a-z]{1,2})?(?![^\W_]| \^)"),
+    ("number", False, r"(?<![\w.])(?!(?:b|te|tr|ti|fa|fov|wl|ww|w|l|c|bw|x|rid|sct|iec|pk|m-?8|ro|dcm|cpt|icd|loinc|gd|iso|syngo|n|cid|tid)\d)[a-z]{1,4}[-_#]?\d{5}(?:-?\d{1,4}|[a-z]{1,2})?(?![^\W_]|\.\d)"),
+    ("number", False, r"(?<![\w.])\d{5,}[a-z]{1,3}(?:[-_]?\d+)?(?!\w)(?<!\dms)(?<!\dhz)(?<!mm)(?<!\dkv)(?<!px)(?<!\dml)"),
     ("number", False, r"(?<![\w.-])\d{2,4}[-/ ]\d{5,}(?:[-/ ]\d{1,3})?(?![\w.-])"),
     ("age", True, r"(?<![\d.,x/-])(?:9\d|1[0-2]\d)[ -]?(?:y\.?/?o\.?|yo|yrs?[ -]?old|years?[ -]old|yr|yrs|years|jahre?(?: alt)?|j[äa]hrig\w*|ans|años|anos|jaar(?: oud)?|jarige|anni)(?![\w])"),
     ("age", True, r"(?<!\w)0?(?:9\d|1[0-2]\d)Y(?!\w)"),
@@ -56,6 +57,7 @@ _FORMS: Final[tuple[tuple[str, bool, str], ...]] = (
     ("uid", False, r"(?<![\w.])2\.(?:25\.\d{6,}|16\.\d[\d.]+\d)(?!\w)"),
 )  # fmt: skip
 _DIGIT_RUN: Final = re.compile(r"(?<![\w.-])[A-Z]{0,2}[ ]?\d(?:[ .-]?\d){6,14}[A-Z]?(?![\w-]|\.\d)")
+_PREFIX: Final = re.compile(r"([^\W\d_]{2,})[-_](?=\d+\W*$)")
 _MIN_LABELLED: Final = 3
 
 
@@ -64,7 +66,7 @@ def _compiled() -> list[tuple[str, bool, re.Pattern[str]]]:
     return [(kind, certain, re.compile(form, re.IGNORECASE)) for kind, certain, form in _FORMS]
 
 
-def find_numbers(text: str) -> list[Finding]:
+def find_numbers(text: str, vocabulary: Vocabulary) -> list[Finding]:
     """Identity numbers, ages over 89, and UIDs that the standard does not register."""
     found = [
         Finding(*match.span(), "number", certain=True)
@@ -77,7 +79,11 @@ def find_numbers(text: str) -> list[Finding]:
                 continue
             if "v" in pattern.groupindex and kind == "number" and len(match["v"]) < _MIN_LABELLED:
                 continue
-            found.append(Finding(*match.span(), kind, certain))
+            start, end = match.span()
+            prefix = _PREFIX.match(match.group()) if kind == "number" else None
+            if prefix and vocabulary.is_common(fold(prefix[1])):
+                start += prefix.end()  # `FLAIR_4711008`: the word is not part of the number
+            found.append(Finding(start, end, kind, certain))
     return found
 
 
@@ -90,7 +96,7 @@ def find_patterns(text: str, vocabulary: Vocabulary) -> list[Finding]:
         spans = registered + [(d.start, d.end) for d in dates]
         numbers = [
             number
-            for number in find_numbers(text)
+            for number in find_numbers(text, vocabulary)
             if not any(start <= number.start and number.end <= end for start, end in spans)
         ]
         found += numbers + [d for d in dates if not any(start <= d.start < end for start, end in registered)]

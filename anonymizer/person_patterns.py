@@ -8,6 +8,7 @@ A word that the vocabulary knows is taken for a name only behind a title or a la
 from __future__ import annotations
 
 import re
+from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -40,9 +41,9 @@ _BY: Final = (
     r"(?: electronically)? by|befundet (?:von|durch)|diktiert von|überwiesen (?:von|durch)|angefertigt von|freigegeben von|gez\.|i\. ?a\.|demandé par|prescrit par|realizado por|solicitado por|informado por|verwezen door|beoordeeld door"
     r"|discussed with|spoke (?:with|to)|seen by|copy to|kopie an|attn\.?|c/o|z\. ?hd\.|re:|on behalf of|im auftrag von|rücksprache mit|telefonisch an"
 )
-_NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+_NAME_WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+|-(?=[A-ZÀ-Þ])[^\W\d_]+(?![\w]))*")
 _INITIAL: Final = re.compile(r"[A-ZÀ-Þ](?:\.(?:[ -]?[A-ZÀ-Þ]\.)*|(?=[ ,^]))")
-_PARTICLES: Final = frozenset(
+PARTICLES: Final = frozenset(
     """
     von van vom der den de des del della di da do dos das du la le el al bin ibn ben ter ten te zu zum zur af
     av y e san st mac mc o
@@ -59,14 +60,26 @@ _MOST: Final = 5
 _MIN_SHOUTED: Final = 3
 
 
+class Before(Enum):
+    """What stands before a name."""
+
+    #: No doubt that a name follows.
+    SURE = "sure"
+    TITLE = "title"
+    LABEL = "label"
+    #: What may be short for a disease or muscle, too.
+    ABBREVIATION = "abbreviation"
+
+
 @cache
-def _compiled() -> list[tuple[bool, re.Pattern[str]]]:
+def _compiled() -> list[tuple[Before, re.Pattern[str]]]:
     return [
-        (True, re.compile(rf"(?<![\w.-])(?:{_SURE_TITLES})(?:\s+|-|(?<=\.)){_BETWEEN_TITLES}")),
-        (False, re.compile(rf"(?<![\w.-])(?:{_TITLES})(?:\s+|(?<=\.)){_BETWEEN_TITLES}")),
-        (True, re.compile(rf"(?<!\w)(?:{_STRONG_LABELS})\s*[:=]\s*", re.IGNORECASE)),
-        (False, re.compile(rf"(?<!\w)(?:{_WEAK_LABELS})\s*[:=]\s*", re.IGNORECASE)),
-        (False, re.compile(rf"(?<!\w)(?:{_BY})\s*:?\s*", re.IGNORECASE)),
+        (Before.SURE, re.compile(rf"(?<![\w.-])(?:{_SURE_TITLES})(?:\s+|-|(?<=\.)){_BETWEEN_TITLES}")),
+        (Before.TITLE, re.compile(rf"(?<![\w.-])(?:{_TITLES})(?:\s+|(?<=\.)){_BETWEEN_TITLES}")),
+        (Before.SURE, re.compile(rf"(?<!\w)(?:{_STRONG_LABELS})\s*[:=]\s*", re.IGNORECASE)),
+        (Before.ABBREVIATION, re.compile(r"(?<![\w.-])M\.\s+")),
+        (Before.LABEL, re.compile(rf"(?<!\w)(?:{_WEAK_LABELS})\s*[:=]\s*", re.IGNORECASE)),
+        (Before.LABEL, re.compile(rf"(?<!\w)(?:{_BY})\s*:?\s*", re.IGNORECASE)),
     ]
 
 
@@ -88,6 +101,20 @@ def looks_like_name(word: str, vocabulary: Vocabulary, *, shouting: bool) -> boo
     )
 
 
+def without_terms(word: str, vocabulary: Vocabulary) -> str:
+    """A word without terms that hang on it by hyphens: `Meyer` of `Meyer-Thorax`."""
+    parts = word.split("-")
+    for index, part in enumerate(parts):
+        if (
+            index
+            and len(part) > 1
+            and vocabulary.is_common(fold(part))
+            and not vocabulary.could_be_name(fold(part))
+        ):
+            return "-".join(parts[:index])
+    return word
+
+
 def _is_mixed(word: str) -> bool:
     """Whether capitals stand inside a word as in `syngoVia`, and not as in `McDonald` or `DeVries`."""
     inner = word[1:]
@@ -102,16 +129,16 @@ def _is_mixed(word: str) -> bool:
     )
 
 
-def name_end(text: str, position: int, vocabulary: Vocabulary, *, sure: bool) -> int:
+def name_end(text: str, position: int, vocabulary: Vocabulary, *, before: Before) -> int:
     """Where the name that begins at a position ends; the position itself where there is none.
 
     Parameters
     ----------
-    sure
-        What stands before leaves no doubt that a name follows.
+    before
+        What stands before it.
     """
     shouting = text.isupper()
-    end, proven = position, False
+    end, proven, after_given = position, False, False
     for count in range(_MOST):
         gap = _BETWEEN.match(text, position) if count else _NOTHING.match(text, position)
         if gap is None:
@@ -124,33 +151,45 @@ def name_end(text: str, position: int, vocabulary: Vocabulary, *, sure: bool) ->
             continue
         if word is None:
             break
-        position = word.end()
-        written, folded = word.group(), fold(word.group())
-        if written in _PARTICLES or (folded in _PARTICLES and not proven):
+        written = without_terms(word.group(), vocabulary)
+        position = word.start() + len(written)
+        folded = fold(written)
+        if written in PARTICLES or (folded in PARTICLES and not proven):
             continue
         if proven:
             after_comma = "," in gap.group() or "^" in gap.group()
             named = looks_like_name(written, vocabulary, shouting=shouting) or (
-                after_comma and written.istitle() and vocabulary.could_be_name(folded)
+                (after_comma or after_given or not vocabulary.is_common(folded))
+                and (written.istitle() or shouting)
+                and vocabulary.could_be_name(folded)
             )
         else:
-            named = _opens_name(written, folded, vocabulary, shouting=shouting, sure=sure)
+            named = _opens_name(written, folded, vocabulary, shouting=shouting, before=before)
             if not named and count == 0 and _name_after_comma(text, position, vocabulary, shouting=shouting):
                 continue
         if not named:
             break
+        after_given = not proven and (folded in vocabulary.given_names or folded in vocabulary.given_too)
         proven, end = True, position
     return end
 
 
-def _opens_name(written: str, folded: str, vocabulary: Vocabulary, *, shouting: bool, sure: bool) -> bool:
+def _opens_name(written: str, folded: str, vocabulary: Vocabulary, *, shouting: bool, before: Before) -> bool:
     """Whether a word behind a title or label is a name."""
     if looks_like_name(written, vocabulary, shouting=shouting):
         return True
+    sure = before is Before.SURE
     if not written[0].isupper():
         return sure and len(written) > _MIN_SHOUTED and not vocabulary.knows(folded)
-    if len(written) > 1 and vocabulary.could_be_name(folded) and (written.istitle() or sure):
+    if before is Before.ABBREVIATION:
+        return False
+    a_name_first = (
+        before is not Before.LABEL or not vocabulary.is_common(folded) or folded in vocabulary.given_too
+    )
+    if len(written) > 1 and a_name_first and vocabulary.could_be_name(folded) and (written.istitle() or sure):
         return True
+    if before is Before.TITLE and written.istitle() and len(written) > _MIN_SHOUTED:
+        return not (vocabulary.is_common(folded) or shouting)
     return sure and written.istitle() and not shouting
 
 
@@ -164,9 +203,9 @@ def _name_after_comma(text: str, position: int, vocabulary: Vocabulary, *, shout
 def find_people(text: str, vocabulary: Vocabulary) -> list[Finding]:
     """Names behind titles and labels (with these) and before degrees, unordered; they may overlap."""
     found: list[Finding] = []
-    for sure, pattern in _compiled():
+    for before, pattern in _compiled():
         for match in pattern.finditer(text):
-            end = name_end(text, match.end(), vocabulary, sure=sure)
+            end = name_end(text, match.end(), vocabulary, before=before)
             if end > match.end():
                 found.append(Finding(match.start(), end, "name"))
     for match in _DEGREE.finditer(text):
@@ -181,7 +220,9 @@ def _name_start(text: str, vocabulary: Vocabulary, *, shouting: bool) -> int | N
     start = None
     for match in reversed(list(_NAME_WORD.finditer(text))):
         word = match.group()
-        if not (looks_like_name(word, vocabulary, shouting=shouting) or (len(word) == 1 and word.isupper())):
+        first_name = start is not None and vocabulary.could_be_name(fold(word))
+        initial = len(word) == 1 and word.isupper()
+        if not (first_name or initial or looks_like_name(word, vocabulary, shouting=shouting)):
             break
         start = match.start()
     return start

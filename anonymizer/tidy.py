@@ -65,6 +65,6 @@ def _between(before: str, after: str, left: str, right: str) -> str:
         if _ENDS_SENTENCE.match(mark.strip()):
             return mark.strip()[0] + " "
     for mark in (before, after):
-        if mark.strip() and not before.isspace():
+        if mark.strip():
             return mark if len(mark.strip()) == 1 else mark.strip()[0] + (" " if " " in mark else "")
     return " "

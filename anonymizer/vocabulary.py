@@ -47,6 +47,8 @@ class Vocabulary:
     ----------
     given_names
         Given names that are no common words.
+    given_too
+        Words that are given names, too.
     family_names
         Words and eponyms that are frequent family names, too.
     """
@@ -55,6 +57,7 @@ class Vocabulary:
     proper: frozenset[str] = field(repr=False)
     parts: frozenset[str] = field(repr=False)
     given_names: frozenset[str] = field(repr=False)
+    given_too: frozenset[str] = field(repr=False)
     family_names: frozenset[str] = field(repr=False)
 
     def is_common(self, folded: str) -> bool:
@@ -71,7 +74,12 @@ class Vocabulary:
 
     def could_be_name(self, folded: str) -> bool:
         """Whether a word that is known may be a name, too."""
-        return folded in self.family_names or folded in self.given_names or folded in self.proper
+        return (
+            folded in self.family_names
+            or folded in self.given_names
+            or folded in self.given_too
+            or folded in self.proper
+        )
 
     def _is_compound(self, folded: str) -> bool:
         """Whether a word is made of German parts, each known, as in `Halswirbelsäule`."""
@@ -128,6 +136,7 @@ def load_vocabulary() -> Vocabulary:
         proper=frozenset(proper),
         parts=frozenset(word for word in german if len(word) >= _MIN_PART),
         family_names=frozenset(standard["family_names"].split()),
+        given_too=frozenset(standard["given_too"].split()),
         given_names=frozenset(" ".join(read_sections("given_names.txt").values()).split()) - common,
     )
 

@@ -12,8 +12,8 @@ import unicodedata
 from typing import Final, NamedTuple
 
 #: Marks and invisible characters that belong to the letter before them.
-_INSIDE: Final = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
-_WORD: Final = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{_INSIDE}])*|\d+")
+INSIDE: Final = "\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff"
+_WORD: Final = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{INSIDE}])*|\d+")
 _CAMEL: Final = re.compile(r"(?<=[a-zà-öø-ÿ])(?=[A-ZÀ-ÖØ-Þ])")
 _INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 #: Spellings of letters where the keyboard lacks them.

@@ -60,24 +60,24 @@ _FORMS: Final[dict[str, str]] = {
     "compact": rf"(?<![\d.])(?P<y>(?:19|20)\d\d)(?P<m>{_MM2})(?P<d>{_DD2})(?!\.?\d|\d)(?P<t>{_TIME})",
     "stamp": rf"(?<![\d.])(?P<y>(?:19|20)\d\d)(?P<m>{_MM2})(?P<d>{_DD2})"
     r"(?P<t>(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?:\.\d{1,6})?(?:[+-]\d{4})?)(?![\d.])",
-    "dmy": rf"(?<![\d./-])(?P<d>{_DD})(?P<s>[./-]|\. |, ?)(?P<m>{_MM})(?P=s)(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
-    "mdy": rf"(?<![\d./-])(?P<m>{_MM})(?P<s>[./-])(?P<d>{_DD})(?P=s)(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
-    "dmy2": rf"(?<![\w./-])(?P<d>{_DD2})(?P<s>[./])(?P<m>{_MM2})(?P=s)(?P<y>\d\d)(?![\w/]|\.\d)(?P<t>{_TIME})",
-    "mdy2": rf"(?<![\w./-])(?P<m>{_MM})(?P<s>/)(?P<d>{_DD})/(?P<y>\d\d)(?![\w/]|\.\d)(?P<t>{_TIME})",
-    "mdy2dash": rf"(?<![\w./-])(?:(?=0)|(?=\d\d-0))(?P<m>{_MM2})-(?P<d>{_DD2})-(?P<y>\d\d)(?![\w-]|[./]\d)(?P<t>{_TIME})",
+    "dmy": rf"(?<![\d./])(?:(?<!\d-)|(?=\d\d?[./]))(?P<d>{_DD})(?P<s>[./-]|\. |, ?)(?P<m>{_MM})(?P=s)(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
+    "mdy": rf"(?<![\d./])(?:(?<!\d-)|(?=\d\d?[./]))(?P<m>{_MM})(?P<s>[./-])(?P<d>{_DD})(?P=s)(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
+    "dmy2": rf"(?<![^\W_])(?<![./])(?:(?<!\d-)|(?=\d\d?[./]))(?P<d>{_DD2})(?P<s>[./])(?P<m>{_MM2})(?P=s)(?P<y>\d\d)(?![\w/]|\.\d)(?P<t>{_TIME})",
+    "mdy2": rf"(?<![^\W_])(?<![./])(?:(?<!\d-)|(?=\d\d?[./]))(?P<m>{_MM})(?P<s>/)(?P<d>{_DD})/(?P<y>\d\d)(?![\w/]|\.\d)(?P<t>{_TIME})",
+    "mdy2dash": rf"(?<![^\W_])(?<![./-])(?:(?=0)|(?=\d\d-0))(?P<m>{_MM2})-(?P<d>{_DD2})-(?P<y>\d\d)(?![\w-]|[./]\d)(?P<t>{_TIME})",
     "named": rf"(?<!\d)(?P<d>{_DD})(?:st|nd|rd|th|er|º|\.)?(?P<s>[ ./-]{{0,2}})(?:de |of )?(?P<n>{_ANY})\.?"
     rf"[ .,/-]{{0,2}}(?:de |del )?(?P<y>{_YEAR4}|'\d\d)(?!\d)(?P<t>{_TIME})",
-    "named2": rf"(?<![\w.])(?P<d>{_DD})(?P<s>[-/ ]?)(?P<n>{_ANY})(?P=s)(?P<y>\d\d)(?!\w|\.\d)(?P<t>{_TIME})",
-    "us": rf"(?<!\w)(?P<n>{_ANY})\.? ?(?P<d>{_DD})(?:st|nd|rd|th)?(?:, ?| )(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
-    "month": rf"(?<!\w)(?P<n>{_ANY})\.?(?: de |[ ,/'-]{{1,2}})(?P<y>{_YEAR4})(?![\d.])",
-    "day": rf"(?<![\w.])(?P<d>{_DD})(?:st|nd|rd|th|er|\.)? (?:de |of )?(?P<n>{_LONG})(?!\w)",
-    "usday": rf"(?<!\w)(?P<n>{_LONG}) (?P<d>{_DD})(?:st|nd|rd|th)?(?![\w.]|[ ]?(?:mm|cm|ml|min|s)\b)",
-    "mm/yyyy": rf"(?<![\w./-])(?P<m>{_MM2})/(?P<y>(?:19|20)\d\d)(?![\w/]|\.\d| ?ms)",
+    "named2": rf"(?<![^\W_])(?<!\.)(?P<d>{_DD})(?P<s>[-/ ]?)(?P<n>{_ANY})(?P=s)(?P<y>\d\d)(?!\w|\.\d)(?P<t>{_TIME})",
+    "us": rf"(?<![^\W_])(?P<n>{_ANY})\.? ?(?P<d>{_DD})(?:st|nd|rd|th)?(?:, ?| )(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
+    "month": rf"(?<![^\W_])(?P<n>{_ANY})\.?(?: de |[ ,/'-]{{1,2}})(?P<y>{_YEAR4})(?![\d.])",
+    "day": rf"(?<![^\W_])(?<!\.)(?P<d>{_DD})(?:st|nd|rd|th|er|\.)? (?:de |of )?(?P<n>{_LONG})(?!\w)",
+    "usday": rf"(?<![^\W_])(?P<n>{_LONG}) (?P<d>{_DD})(?:st|nd|rd|th)?(?![\w.]|[ ]?(?:mm|cm|ml|min|s)\b)",
+    "mm/yyyy": rf"(?<![^\W_])(?<![./-])(?P<m>{_MM2})/(?P<y>(?:19|20)\d\d)(?![\w/]|\.\d| ?ms)",
     "labelled": rf"{_LABEL}(?P<d>{_DD})(?P<s>[./-])(?P<m>{_MM})(?P=s)(?P<y>{_YEAR4}|\d\d)(?![\d])(?P<t>{_TIME})",
     "labelled_y": r"\b(?:born(?: in)?|dob|geb(?:oren)?\.?|jg\.?|jahrgang|née? en|nacid[oa] en)[: ]{1,2}(?P<y>(?:19|20)\d\d)(?!\d)",
 }
 _NEEDS_MONTH_NAME: Final = frozenset({"named", "named2", "us", "month", "day", "usday"})
-_BEFORE: Final = re.compile(r"(?:te|tr|ti|matrix|fov|version|v|vb|va|sw)[ =:/]*$", re.IGNORECASE)
+_BEFORE: Final = re.compile(r"(?<![^\W\d_])(?:te|tr|ti|matrix|fov|version|v|vb|va|sw)[ =:/]*$", re.IGNORECASE)
 #: Forms whose day and month may stand the other way round.
 _DAY_OR_MONTH: Final = frozenset({"dmy", "mdy", "dmy2", "mdy2", "mdy2dash", "labelled"})
 _FULL_YEAR: Final = 4
@@ -164,7 +164,7 @@ def _written(name: str, match: re.Match[str]) -> WrittenDate | None:
     except ValueError:
         return None
     certain = len(year_text) == _FULL_YEAR and name != "labelled"
-    doubtful = name in _DAY_OR_MONTH and groups["s"] != "." and day <= _DECEMBER and day != month
+    doubtful = name in _DAY_OR_MONTH and groups.get("s") != "." and day <= _DECEMBER and day != month
     other = date(year, day, month) if doubtful else None
     return WrittenDate(start, end, value, certain, fields, other)
 

@@ -41,8 +41,8 @@ SURNAMES = set(
     head hand foot young old long short small little brown black white gray grey green hall hill wood woods
     king ward stone rose park fox bond bush west north day may price strong sharp good best bright reed rice
     cook baker lang klein gross kurz koch wolf fuchs vogel braun schwarz weiss roth jung alt neu stark kopf
-    hals fuss herz haupt zahn nagel petit grand leblanc blanc noir legrand blanco moreno rojo cano calvo delgado
-    lopez cruz
+    hals fuss herz haupt zahn nagel petit grand leblanc blanc noir legrand blanco moreno rojo cano calvo
+    delgado lopez cruz
     groot klein jong wit zwart bot kok maas bone body skinner case page frame field marks church cross
     """.split()  # noqa: SIM905
 )
@@ -50,7 +50,8 @@ SURNAMES = set(
 ARTICLES = set(
     """
     the and das der die per van von del ten ter dos und uit sur sans este early more mas master doctor doppler
-    dixon schenkel basic low lower kidney lunge leber galle domingo freitag days weeks doc hosp corr topic tone
+    dixon schenkel basic low lower kidney lunge leber galle domingo freitag days weeks doc hosp
+    corr topic tone
     """.split()  # noqa: SIM905
 )
 REGIONS = """
@@ -135,18 +136,20 @@ def main() -> None:
     )
     proper = sorted(w for w in total if len(w) > 1 and w not in set(terms))
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("pydicom", "highdicom", "faker")]
-    both = sorted((family | SURNAMES) & (common | set(terms) | set(proper)) - ARTICLES)
+    known = common | set(terms) | set(proper)
+    known |= {f"{word}s" for word in known if len(word) > 3}
+    both = sorted((family | SURNAMES) & known - ARTICLES)
     content = {
         "source": ", ".join(versions),
         "terms": " ".join(terms),
         "proper": " ".join(proper),
         "family_names": " ".join(both),
+        "given_too": " ".join(sorted(given & known - ARTICLES)),
     }
     (PACKAGE / "_standard" / "vocabulary.json").write_text(
         json.dumps(content, ensure_ascii=False, indent=1) + "\n"
     )
-    eponyms = {fold(w) for title in ("eponyms", "products") for w in curated[title].split()}
-    kept = sorted(w for w in given - common - eponyms - set(terms) if w.isascii())
+    kept = sorted(w for w in given - common - set(terms) if w.isascii())
     header = f"# Given names, folded. From Faker {importlib.metadata.version('faker')} (MIT licence)."
     lines = [" ".join(kept[i : i + 20]) for i in range(0, len(kept), 20)]
     (PACKAGE / "data" / "given_names.txt").write_text("\n".join([header, *lines]) + "\n")
