@@ -17,7 +17,7 @@ CONFINED = {
     "monai": ("inference/",),
     "highdicom": ("inference/",),
     "deepbet": ("inference/",),
-    "onnxruntime": ("inference/",),
+    "onnxruntime": ("inference/", "anonymizer/pixels/"),
     "fastapi": ("dicomweb/", "viewer/", "dicom_node/app/"),
     "starlette": ("dicomweb/", "viewer/", "dicom_node/app/"),
     "uvicorn": ("dicom_node/app/",),
