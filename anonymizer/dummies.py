@@ -113,14 +113,14 @@ def _performed_procedure_step() -> list[Dataset]:
 
 
 def _graphic_annotation() -> list[Dataset]:
-    point = {
-        0x00700005: Element("CS", b"PIXEL"),
-        0x00700020: Element("US", bytes(2)),
-        0x00700021: Element("US", bytes(2)),
-        0x00700022: Element("FL", b""),
-        0x00700023: Element("CS", b"POINT"),
+    """A text, for a graphic would have to count its dimensions in the byte order of the file."""
+    text = {
+        0x00700004: Element("CS", b"PIXEL"),
+        0x00700006: dummy("ST"),
+        0x00700014: Element("FL", bytes(8)),
+        0x00700015: Element("CS", b"N"),
     }
-    return [{0x00700002: dummy("CS"), 0x00700009: Element("SQ", [point])}]
+    return [{0x00700002: dummy("CS"), 0x00700008: Element("SQ", [text])}]
 
 
 def _waveform_annotation() -> list[Dataset]:

@@ -8,12 +8,14 @@ PS3.15 Table E.1-1, Table E.1-1a (action codes); PS3.3 (Types).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
 
 #: Types of an attribute in an IOD (PS3.5 §7.4), strongest first.
 TYPES = ("1", "1C", "2", "2C", "3")
+#: The table removes these, and every IOD that has them makes them Type 1 (PS3.3 §C.11.10): a dummy instead.
+_DEMANDED = frozenset({"PresentationCreationDate", "PresentationCreationTime"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Table E.1-1 of one edition."""
+    """Table E.1-1 of one edition.
+
+    Attributes
+    ----------
+    rules
+        All rows as the standard has them.
+    by_tag
+        What is carried out, by tag: the rows, but a dummy where a removal would leave no valid object.
+    """
 
     edition: str
     option_columns: tuple[str, ...]
@@ -140,7 +150,11 @@ def load_table() -> Table:
         )
         for row in raw["rows"]
     )
-    by_tag = {number: rule for rule in rules if (number := rule.number) is not None}
+    by_tag = {
+        number: replace(rule, basic="D") if rule.keyword in _DEMANDED else rule
+        for rule in rules
+        if (number := rule.number) is not None
+    }
     return Table(raw["edition"], tuple(raw["options"]), rules, by_tag)
 
 
