@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from anonymizer.findings import Finding
 from anonymizer.identifying_tags import BIRTH_DATES
-from anonymizer.names import DENSE
+from anonymizer.names import DENSE, MIN_DIGITS
 from anonymizer.vocabulary import load_vocabulary
 from anonymizer.words import Word, camel_words, fold, spellings, words
 from anonymizer.written_dates import WrittenDate, find_dates
@@ -80,8 +80,8 @@ class KnownWords:
                 continue
             sequence = tuple(word.folded for word in words(spelling))
             self._insert(sequence, certain=certain)
-            if len(sequence) == 1 and sequence[0].isdecimal():
-                self._insert((sequence[0].lstrip("0") or "0",), certain=certain)
+            if len(sequence) == 1 and sequence[0].isdecimal() and len(sequence[0].lstrip("0")) >= MIN_DIGITS:
+                self._insert((sequence[0].lstrip("0"),), certain=certain)
 
     def _insert(self, sequence: tuple[str, ...], *, certain: bool) -> None:
         if sequence:
@@ -134,7 +134,7 @@ class KnownWords:
     def _matches(text: str, line: Sequence[Word], index: int, sequence: tuple[str, ...]) -> bool:
         if index + len(sequence) > len(line):
             return False
-        initials = any(len(part) == 1 and part.isalpha() for part in sequence)
+        initials = all(map(str.isalpha, sequence)) and any(len(part) == 1 for part in sequence)
         gaps = ""
         for offset in range(1, len(sequence)):
             before, word = line[index + offset - 1], line[index + offset]

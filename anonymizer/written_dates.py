@@ -57,7 +57,7 @@ _LABEL: Final = (
 _FORMS: Final[dict[str, str]] = {
     # name: pattern with groups y, m, d (or month name in n)
     "iso": rf"(?<![\d.])(?P<y>{_YEAR4})(?P<s>[-./_])(?P<m>{_MM})(?P=s)(?P<d>{_DD})(?!\d)(?P<t>{_TIME})",
-    "compact": rf"(?<![\d.])(?P<y>(?:19|20)\d\d)(?P<m>{_MM2})(?P<d>{_DD2})(?!\.?\d|\d)(?P<t>{_TIME})",
+    "compact": rf"(?<![\d.])(?P<y>(?:19|20)\d\d)(?P<m>{_MM2})(?P<d>{_DD2})(?!\d)(?P<t>{_TIME})",
     "stamp": rf"(?<![\d.])(?P<y>(?:19|20)\d\d)(?P<m>{_MM2})(?P<d>{_DD2})"
     r"(?P<t>(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?:\.\d{1,6})?(?:[+-]\d{4})?)(?![\d.])",
     "dmy": rf"(?<![\d./])(?:(?<!\d-)|(?=\d\d?[./]))(?P<d>{_DD})(?P<s>[./-]|\. |, ?)(?P<m>{_MM})(?P=s)(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
