@@ -6,16 +6,18 @@ import warnings
 from typing import TYPE_CHECKING
 
 from leak_corpus.bytes_beside import BESIDE
+from leak_corpus.hard import HARD
 from leak_corpus.objects import OBJECTS
 from leak_corpus.patient import PATIENT
 from leak_corpus.private import NESTED, PRIVATE
+from leak_corpus.stays import STAYS
 from leak_corpus.structured import STRUCTURES
 from leak_corpus.text import TEXT
 
 if TYPE_CHECKING:
     from leak_corpus.model import Case
 
-CATALOGUES = (PATIENT, TEXT, PRIVATE, NESTED, STRUCTURES, OBJECTS, BESIDE)
+CATALOGUES = (PATIENT, TEXT, PRIVATE, NESTED, STRUCTURES, OBJECTS, BESIDE, HARD, STAYS)
 
 
 def case_ids() -> list[str]:
