@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pydicom.charset import encode_string
 
 from anonymizer.codec import Element
-from anonymizer.text import SINGLE_VRS, decode
+from anonymizer.text import ENCODED_VRS, SINGLE_VRS, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,9 +110,21 @@ class ElementText:
         if nul and tail.strip(b" \0"):
             value = head
         text = decode(value, vr, codecs).rstrip(" \0")
+        if _is_garbled(value, text, vr, codecs):
+            return b""  # nobody can tell whom it names
         parts = [text] if vr in SINGLE_VRS else text.split("\\")
         cleaned = list(map(self._cleaners[how], parts))
         return value if cleaned == parts else _encode("\\".join(cleaned), codecs)
+
+
+def _is_garbled(value: bytes, text: str, vr: str, codecs: tuple[str, ...]) -> bool:
+    """Whether the declared character sets do not explain the bytes."""
+    if value.isascii() or vr not in ENCODED_VRS:
+        return False
+    if "\ufffd" in text:
+        return True
+    # With code extensions the first set is ASCII until an escape sequence says otherwise (PS3.5 §6.1.2.5).
+    return len(codecs) > 1 and codecs[0] == "iso8859" and not value.partition(b"\x1b")[0].isascii()
 
 
 def _encode(text: str, codecs: tuple[str, ...]) -> bytes:

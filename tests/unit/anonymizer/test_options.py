@@ -188,6 +188,18 @@ def test_text_in_a_number_goes(make_mr, to_bytes):
     assert b"Smith" not in engine_of().deidentify(to_bytes(ds)).data
 
 
+def test_text_that_its_character_set_cannot_explain_goes(make_mr, to_bytes):
+    engine = engine_of(Option.CLEAN_DESCRIPTORS)
+    name = "\u738b\u5c0f\u4e1c".encode("gb2312")
+    plain = to_bytes(make_mr(SpecificCharacterSet="ISO_IR 100", SeriesDescription="T1 XXXXXX"))
+    garbled = plain.replace(b"ISO_IR 100", b"\\ISO 2022 IR 58".ljust(16))
+    garbled = garbled.replace(b"CS\x0a\x00\\ISO", b"CS\x10\x00\\ISO").replace(b"XXXXXX", name)
+    ds = read(engine.deidentify(garbled).data)
+    assert ds.get("SeriesDescription", "") == ""
+    utf8 = plain.replace(b"ISO_IR 100", b"ISO_IR 192").replace(b"XXXXXX", b"\xe9\xe8\xff\xfe\xfd\xfc")
+    assert read(engine.deidentify(utf8).data).get("SeriesDescription", "") == ""
+
+
 # ------------------------------------------------------------------ a study as a whole
 
 
