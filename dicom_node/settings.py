@@ -50,9 +50,7 @@ class DimseSettings(_Section):
     ae_title: AeTitle = "DICOMNODE"
     peers: tuple[PeerSettings, ...] = ()
     allow_list: bool = Field(default=False, description="refuse calling AE titles that are no peer's")
-    require_called_ae_title: bool = Field(
-        default=False, description="refuse associations that call another AE title than ours"
-    )
+    require_called_ae_title: bool = Field(default=False, description="refuse calls to other AE titles")
     max_associations: int = Field(default=32, ge=1)
     max_pdu: int = Field(default=65536, ge=0, description="bytes; 0 is unlimited")
     timeout_s: float = Field(default=30, gt=0, description="seconds without a message before an abort")
@@ -98,6 +96,7 @@ class DeidentificationSettings(_Section):
     unknown_attributes: Literal["remove", "read"] = Field(
         default="remove", description="text that no module of the SOP Class knows: remove, or read and keep"
     )
+    ct_faces: Literal["quarantine", "experimental"] = Field(default="quarantine", description="CT heads")
 
 
 class CompletionSettings(_Section):

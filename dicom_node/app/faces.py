@@ -12,6 +12,7 @@ import numpy as np
 
 from anonymizer.errors import CannotVouch
 from anonymizer.faces.cleaner import FaceCleaner
+from anonymizer.faces.ct import cranial_cavity
 from dicom_node.domain.errors import NodeError
 from dicom_node.domain.run import Assignment, RunStatus
 from inference.preprocess.volume import Volume
@@ -37,7 +38,11 @@ def build_face_cleaner(settings: Settings, models: ProcessEngine | None = None) 
             min_confidence=settings.inference.min_confidence,
         )
         atexit.register(models.close)
-    return FaceCleaner(BrainOutline(models, settings.node.data_dir / "scratch"))
+    experiment = settings.deidentification.ct_faces == "experimental"
+    return FaceCleaner(
+        BrainOutline(models, settings.node.data_dir / "scratch"),
+        experimental_ct_mask=cranial_cavity if experiment else None,
+    )
 
 
 class BrainOutline:
