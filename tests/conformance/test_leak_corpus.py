@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from leak_corpus.model import Case
 
 SEED = 1
-HELD_OUT_SEEDS = tuple(range(HELD_OUT, HELD_OUT + 4))
+#: Looking at pixels takes its time, and people and wording are the same for both.
+HELD_OUT_SEEDS = {"research": (HELD_OUT, HELD_OUT + 1, HELD_OUT + 2), "node": (HELD_OUT + 3,)}
 RIGHT = 0.999
 PROFILES = {
     "research": (
@@ -81,13 +82,16 @@ def test_what_is_planted_goes_and_the_rest_stays(engines, profile, case_id):
 
 
 @pytest.mark.parametrize(
-    "profile", [pytest.param(name, marks=[PENDING] if KNOWN[name] else []) for name in PROFILES]
+    ("profile", "seed"),
+    [
+        pytest.param(name, seed, marks=[PENDING] if KNOWN[name] else [])
+        for name, seeds in HELD_OUT_SEEDS.items()
+        for seed in seeds
+    ],
 )
-def test_held_out_seeds_leak_nothing_and_almost_all_actions_are_right(engines, profile):
+def test_held_out_seeds_leak_nothing_and_almost_all_actions_are_right(engines, profile, seed):
     options = PROFILES[profile]
-    result = Score(
-        [score(c, run(engines[profile], c), options) for seed in HELD_OUT_SEEDS for c in build(seed)]
-    )
+    result = Score([score(case, run(engines[profile], case), options) for case in build(seed)])
     assert result.leaks == []
     assert result.refused == []
     assert result.share >= RIGHT, result.by_action()
