@@ -125,6 +125,7 @@ def _palette(dataset: Dataset, codec: Codec) -> tuple[int, NDArray[Any]]:
     from pydicom.dataelem import DataElement
 
     source = PydicomDataset()
+    source.set_original_encoding(is_implicit_vr=False, is_little_endian=True)
     try:
         order = ">" if codec.big_endian else "<"
         for tag in _DESCRIPTORS:

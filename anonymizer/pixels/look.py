@@ -94,11 +94,9 @@ def look_at_frames(
         _note(found, current, [index], count)
     if count > 1:
         # What stands still over moving tissue is seen best where only what stands still is left.
-        for still, bright in ((darkest, True), (lightest, False)):
-            boxes = look_at_picture(find, still)
-            if not bright:
-                boxes = [box for box in boxes if float(still[box.y0 : box.y1, box.x0 : box.x1].mean()) > 128]
-            _note(found, boxes, range(count), count)
+        bright = look_at_picture(find, darkest)
+        dark = [box for box in look_at_picture(find, lightest) if _is_dark_text(lightest, box)]
+        _note(found, [*bright, *dark], range(count), count)
     return {box: sorted(frames) for box, frames in found.items()}
 
 
@@ -144,6 +142,13 @@ def _area(cells: NDArray[np.bool_], shape: tuple[int, ...]) -> tuple[Box, NDArra
     mask = np.zeros(shape[:2], np.bool_)
     mask[y0:y1, x0:x1] = True
     return Box(x0, y0, x1, y1), mask
+
+
+def _is_dark_text(picture: NDArray[np.uint8], box: Box) -> bool:
+    """Whether what stands out in a box is dark."""
+    inside = picture[box.y0 : box.y1, box.x0 : box.x1]
+    low, usual, high = np.percentile(inside, (1, 50, 99))
+    return bool(usual - low > high - usual)
 
 
 def _blacken(part: NDArray[np.uint8], box: Box, area: Box) -> None:

@@ -30,14 +30,17 @@ TILE: Final = 1088
 OVERLAP: Final = 160
 #: Least difference of grey within a tile, of 255: less is no text that a person could see.
 FAINTEST: Final = 6
-#: A box of more than this share of rows or columns, both, is anatomy; what is drawn on it is searched again.
+#: A box whose sides are both more than this share of the picture is anatomy; what is drawn on it is
+#: searched again.
 GIANT: Final = 0.22
 #: Confidence for readings of 2, 3, and 4 or more letters.
-CONFIDENCE: Final = {2: 0.72, 3: 0.66, 4: 0.6}
-#: The same for high boxes, of more than this share of the rows.
-HIGH: Final = 0.12
+CONFIDENCE: Final = {2: 0.75, 3: 0.72, 4: 0.68}
+#: The same for high boxes, of more than this share of the picture.
+HIGH: Final = 0.08
 CONFIDENCE_HIGH: Final = 0.86
-#: Width to height, score and share of the rows of writing that needs no reading.
+#: Share of the picture that something may have to be taken for a part of the text beside it.
+BESIDE: Final = 0.07
+#: Width to height, score and share of the picture of writing that needs no reading.
 WRITING: Final = (3.2, 0.6, 0.08)
 
 
@@ -51,17 +54,22 @@ def find_text(networks: Networks, picture: NDArray[np.uint8], near: list[Box] | 
     near
         Boxes that were blacked out already: what may be text right beside them needs no reading.
     """
+    if near:
+        # A second look sees the same picture otherwise: faint letters beside what was found stand out.
+        picture = _flattened(picture)
     lines = _candidates(networks, picture)
     readings = read_lines(networks, picture, lines)
-    rows = picture.shape[0]
+    size = _size(picture)
     taken, open_lines = [], []
     for line, reading in zip(lines, readings, strict=True):
-        if not _is_text(line, reading, rows):
+        if not _is_text(line, reading, size):
             open_lines.append((line, reading))
         elif not is_harmless(reading.text):
             taken.append(_padded(line, picture))
     known = [*taken, *(near or ())]
     for line, reading in open_lines:
+        if min(line.turned[1]) > BESIDE * size:
+            continue
         harmless = reading.letters > 0 and reading.confidence > CONFIDENCE_HIGH and is_harmless(reading.text)
         if not harmless and any(_continues(line, box) for box in known):
             taken.append(_padded(line, picture))
@@ -69,8 +77,7 @@ def find_text(networks: Networks, picture: NDArray[np.uint8], near: list[Box] | 
 
 
 def _candidates(networks: Networks, picture: NDArray[np.uint8]) -> list[Line]:
-    rows, columns = picture.shape[:2]
-    longer = max(rows, columns)
+    longer, size = max(picture.shape[:2]), _size(picture)
     scale = min(MOST, max(1.0, SMALL / longer))
     lines: list[Line] = []
     for x, y, tile in _tiles(picture):
@@ -80,7 +87,7 @@ def _candidates(networks: Networks, picture: NDArray[np.uint8]) -> list[Line]:
     small: list[Line] = []
     giants: list[Line] = []
     for line in lines:
-        giant = line.y1 - line.y0 > GIANT * rows and line.x1 - line.x0 > GIANT * columns
+        giant = min(line.y1 - line.y0, line.x1 - line.x0) > GIANT * size
         (giants if giant else small).append(line)
     if giants:
         # Text that is drawn on anatomy hangs together with it: without the broad shades it stands alone.
@@ -88,7 +95,7 @@ def _candidates(networks: Networks, picture: NDArray[np.uint8]) -> list[Line]:
         x1, y1 = max(line.x1 for line in giants), max(line.y1 for line in giants)
         for x, y, tile in _tiles(_flattened(picture[y0:y1, x0:x1])):
             again = (_moved(line, x0 + x, y0 + y) for line in find_lines(networks, tile, scale))
-            small += [line for line in again if line.y1 - line.y0 <= GIANT * rows]
+            small += [line for line in again if min(line.turned[1]) <= GIANT * size]
     return _distinct(small)
 
 
@@ -139,13 +146,19 @@ def _alike(a: Line, b: Line) -> bool:
     return (b.y1 - b.y0) < 2 * (a.y1 - a.y0) and (b.x1 - b.x0) < 3 * (a.x1 - a.x0)
 
 
-def _is_text(line: Line, reading: Reading, rows: int) -> bool:
+def _size(picture: NDArray[np.uint8]) -> int:
+    """The longer side, by which heights of text are judged; of small pictures a usual one."""
+    rows, columns = picture.shape[:2]
+    return max(SMALL, rows, columns)
+
+
+def _is_text(line: Line, reading: Reading, size: int) -> bool:
     wide, high = max(line.turned[1]), min(line.turned[1])
-    if wide > WRITING[0] * high and line.score > WRITING[1] and high < WRITING[2] * rows:
+    if wide > WRITING[0] * high and line.score > WRITING[1] and high < WRITING[2] * size:
         return True
     if reading.letters < 2:
         return False
-    if high > HIGH * rows:
+    if high > HIGH * size:
         return reading.confidence >= CONFIDENCE_HIGH and reading.letters > 2
     return reading.confidence >= CONFIDENCE[min(4, reading.letters)]
 

@@ -29,6 +29,8 @@ PLACES = (
 )
 KEPT = ("L", "R", "AP", "PA", "kV", "mA", "cm", "mm", "dB", "Hz", "10 cm", "5 MHz", "120 kV")
 HERSHEY = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)
+#: Least difference of grey, of 1, between text and what lies behind it.
+FAINTEST = 0.16
 KINDS = ("ultrasound", "ct", "mr", "cr", "capture")
 
 
@@ -161,8 +163,11 @@ def radiograph(rng: np.random.Generator) -> np.ndarray:
     return np.clip(picture + rng.normal(0, 0.015, picture.shape), 0, 1)
 
 
-def draw(seed: int, *, real: tuple[np.ndarray, ...] = ()) -> Picture:
-    """Draw a picture with two to six strings; `real` are grey backgrounds (float, 0 to 1) to choose from."""
+def draw(seed: int, *, real: tuple[np.ndarray, ...] = (), largest: int | None = None) -> Picture:
+    """Draw a picture with two to six strings.
+
+    `real` are grey backgrounds (float, 0 to 1) to choose from; pictures end at `largest` rows and columns.
+    """
     rng = np.random.default_rng(seed)
     kind = KINDS[rng.integers(len(KINDS))]
     if kind == "ultrasound":
@@ -174,6 +179,7 @@ def draw(seed: int, *, real: tuple[np.ndarray, ...] = ()) -> Picture:
         base = real[rng.integers(len(real))].astype(np.float32)
     else:
         base = radiograph(rng) if kind == "cr" else phantom(rng, 512 if kind == "ct" else 384, 0.03)
+    base = np.ascontiguousarray(base[:largest, :largest])
     taken = np.zeros(base.shape, bool)
     work = base.copy()
     strings: list[Burned] = []
@@ -239,11 +245,14 @@ def burn(work: np.ndarray, taken: np.ndarray, text: str, rng: np.random.Generato
         ground += (target - ground) * mask * alpha
         np.clip(ground, 0, 1, out=ground)
         seen = abs(target - level) * alpha
-        if seen < max(0.16, 2.0 * float(before.std())):
+        if seen < max(FAINTEST, 2.0 * float(before.std())):
             work[spot] = before
             continue
         taken[near] = True
         ink = np.zeros(work.shape, bool)
-        ink[spot] = mask > 0.35
+        ink[spot] = (mask > 0.35) & (np.abs(ground - before) > 0.5 * FAINTEST)
+        if ink.sum() < 0.6 * (mask > 0.35).sum():  # half of it cannot be seen
+            work[spot] = before
+            continue
         return Burned(text, ink, height, seen, style)
     return None
