@@ -53,14 +53,16 @@ _SIMPLE: Final[tuple[tuple[str, bool, str], ...]] = (
     ("phone", False, r"(?<![\w./])0[1-9]\d{1,4} ?[/-] ?\d{3,}(?:[ -]\d{1,5})*(?![\w.]\d)"),
     ("phone", False, r"(?<![\w.])0\d(?:[ .]\d\d){4}(?![\w]|\.\d)"),
     ("phone", False, r"(?<![\w.])0\d{2,4} \d{3,4} \d{2,4}(?: \d{2,4})?(?![\w]|\.\d)"),
-    ("address", False, r"\b(?:p\.? ?o\.? ?box|postfach|postbus|apartado(?: de correos)?|casella postale|bp)\s*:?\s*\d+"),
+    ("phone", False, r"\b(?:(?:call|dial|reach|phone|at)\s+x ?|ext\.? ?|extension ?)(?P<v>\d{3,6})(?!\w)"),
+    ("address", False, r"\b(?:p\.? ?o\.? ?box|postfach|postbus|apartado(?: de correos)?|casella postale)\s*:?\s*\d+"),
+    ("address", False, r"\bBP\s*\d{2,5},? \d{5}\b"),
     ("address", False, r"\b(?:adresse|anschrift|address|adres|dirección|direccion|wohnhaft(?: in)?|wohnort|residence|domicile|domicilio|indirizzo|morada|home address)\s*[:=]\s*(?P<v>[^\n\r;\\|]+)"),
     ("address", True, rf"(?<!\w)(?:[A-Z][a-zà-ÿ'-]+ ){{1,3}}?[A-Z][a-zà-ÿ'-]+,? {_STATE} \d{{5}}(?:-\d{{4}})?(?!\d)"),
     ("address", True, r"(?<!\w)(?:(?:PSC \d+,? Box \d+|Unit \d+,? Box \d+|US(?:NS|NV|S|CGC) \w+),? )?(?:APO|FPO|DPO),? A[AEP] \d{5}(?:-\d{4})?"),
     ("address", True, rf"(?<![\d.])\d{{1,6}} (?:[\w.'#-]+,? ){{1,10}}?{_STATE} \d{{5}}(?:-\d{{4}})?(?!\d)"),
     ("address", True, rf"(?<!\w)[A-Z][a-zà-ÿ'-]+,? {_STATE} \d{{5}}(?:-\d{{4}})?(?!\d)"),
 )  # fmt: skip
-_CAP: Final = r"[A-ZÀ-ÖØ-Þ][\w'\u2019-]*"
+_CAP: Final = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['\u2019-])*(?!\d)"
 #: Street and town: kind of check, pattern. `name`: a word of the stretch must be unknown or no term.
 _PLACES: Final[tuple[tuple[bool, str], ...]] = (
     (False, rf"(?<![\w.])\d{{1,5}}[a-zA-Z]?,? (?:[NSEW]\.? )?(?:{_CAP} ){{1,3}}(?:Street|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Terrace|Square|Highway|Hwy|Parkway|Pkwy|Crescent|Close|Court|STREET|AVENUE|AVE|ROAD|RD|BLVD|LANE|DRIVE)(?!\w)\.?(?:,? (?:Apt|Suite|Unit|#)\.? ?\w+)?"),
@@ -105,7 +107,7 @@ def find_contacts(text: str, vocabulary: Vocabulary) -> list[Finding]:
     if any(map(str.isdigit, text)):
         for check, pattern in _places():
             found.extend(
-                Finding(*match.span(), "address")
+                Finding(match.start(), _without_terms(text, *match.span(), vocabulary), "address")
                 for match in pattern.finditer(text)
                 if not check or _has_name(match.group(), vocabulary)
             )
@@ -119,6 +121,23 @@ def _could_be_dialled(text: str) -> bool:
 _MIN_DIGITS: Final = 3
 _EXTENSION: Final = re.compile(r"\s?(?:x|ext\.?|dw|durchwahl|app\.?)\s?\d{1,6}(?!\w)", re.IGNORECASE)
 _POSTCODE: Final = re.compile(r"[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}")
+
+
+def _without_terms(text: str, start: int, end: int, vocabulary: Vocabulary) -> int:
+    """The end of an address without terms behind its town: `12345 Berlin Kopf`."""
+    if not _CODE_FIRST.match(text, start):
+        return end
+    found = words(text[start:end])
+    while len(found) > _MIN_ADDRESS and found[-1].folded.isalpha() and vocabulary.is_common(found[-1].folded):
+        found.pop()
+    if found and found[-1].end + start < end and _TRAILING_TERM.match(text, start + found[-1].end, end):
+        return start + found[-1].end
+    return end
+
+
+_MIN_ADDRESS: Final = 2
+_CODE_FIRST: Final = re.compile(r"(?:[A-Z]{1,2}-)?\d{4,5}\b")
+_TRAILING_TERM: Final = re.compile(r"[ ,/-]+[^\W\d_]")
 
 
 def _has_name(text: str, vocabulary: Vocabulary) -> bool:

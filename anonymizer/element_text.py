@@ -63,7 +63,9 @@ class ElementText:
     def __init__(self, scan: TextCleaner, free: TextCleaner, evidence: Evidence) -> None:
         self.evidence = evidence
         self.known_numbers = frozenset(
-            text.encode() for text in evidence.strings if text.isdecimal() and len(text) >= MIN_NUMBER
+            text.encode()
+            for text in (*evidence.strings, *evidence.dates)
+            if text.isdecimal() and len(text) >= MIN_NUMBER
         )
         self._scan = scan
         self._cleaners: dict[str, Callable[[str], str]] = {

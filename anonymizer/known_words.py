@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Characters between two words of a known string, at most.
 _MAX_GAP: Final = 4
+#: Letters that are left of a name that was cut off.
+_MIN_CUT: Final = 4
 _INITIAL_MARK: Final = frozenset(".,^")
 _SHORT: Final = 3
 _MIN_GENITIVE: Final = 4
@@ -66,6 +68,10 @@ class KnownWords:
             if born:
                 self._insert((str(day.day), str(day.month), year[2:]), certain=False)
                 self._insert((str(day.month), str(day.day), year[2:]), certain=False)
+        names = (string for string in evidence.strings if string.isalpha() and len(string) > _MIN_CUT)
+        self._beginnings = {
+            fold(name)[:length] for name in names for length in range(_MIN_CUT, len(fold(name)))
+        }
         for forms in self._phrases.values():
             forms.sort(key=lambda form: -len(form[0]))
 
@@ -113,6 +119,8 @@ class KnownWords:
             parts = camel_words(text, word)
             if parts:
                 found += self._sequences(text, parts, inside=True)
+        if found_words and found_words[-1].folded in self._beginnings:
+            found += self._cut_off(text, found_words[-1])
         if self._dense and not text.isascii():
             found += self._dense_strings(text)
         return found
@@ -145,6 +153,12 @@ class KnownWords:
                 return False
             gaps += gap
         return not initials or len(sequence) == 1 or bool(_INITIAL_MARK & set(gaps))
+
+    def _cut_off(self, text: str, last: Word) -> list[Finding]:
+        """A name that was cut where a field ended."""
+        if last.end < len(text.rstrip()) or load_vocabulary().knows(last.folded):
+            return []
+        return [Finding(last.start, last.end, "hint")]
 
     def _dense_strings(self, text: str) -> list[Finding]:
         """Names in scripts without spaces; positions hold where folding keeps the length."""

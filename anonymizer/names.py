@@ -64,7 +64,8 @@ def _group_strings(group: str, is_common: Callable[[str], bool]) -> Iterator[str
 def _parts(components: list[list[str]], is_common: Callable[[str], bool]) -> Iterator[str]:
     """Words that are looked for alone."""
     for word in (word for component in components for word in component):
-        for part in dict.fromkeys([word, *_PART.findall(word)]):
+        pieces = _PART.findall(word)
+        for part in dict.fromkeys([word, *pieces, "".join(pieces)]):
             dense = DENSE.search(part) is not None and len(part) > 1
             if (len(part) < MIN_PART and not dense) or is_common(part):
                 continue

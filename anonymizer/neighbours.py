@@ -53,7 +53,7 @@ _GAP: Final = re.compile(
 )
 #: What follows the street of an address.
 _REST_OF_ADDRESS: Final = re.compile(
-    r"\s*,\s*(?:\d{4,5}(?:-\d{4})?(?: ?[A-Z]{2})?(?!\w)|(?P<town>[A-ZÀ-Þ][\w'-]+(?: [A-ZÀ-Þ][\w'-]+)?)|(?:Piso|Puerta|Apt\.?|Esc\.?) ?\w+)|\s+(?:Piso|Puerta|Apt\.?|Suite|Esc\.?) ?\w+"
+    r"\s*,\s*(?:\d{4,5}(?:-\d{4})?(?: ?[A-Z]{2})?(?!\w)|(?P<town>[A-ZÀ-Þ][^\W\d_]+(?:[ -][A-ZÀ-Þ][^\W\d_]+)?(?: \d{4,5})?)(?![\w])|(?:Piso|Puerta|Apt\.?|Esc\.?) ?\w+)|\s+(?:Piso|Puerta|Apt\.?|Suite|Esc\.?) ?\w+"
 )
 _MIN_ALONE: Final = 4
 _MIN_GIVEN: Final = 3

@@ -37,7 +37,7 @@ _ID_LABEL: Final = (
     r"|medical record(?: (?:no|number|#))?|record[ ._-]?(?:no|number)|chart[ ._-]?(?:no|number|#)|exam[ ._-]?(?:id|no|number)|study[ ._-]?id|req(?:uest)?[ ._-]?(?:id|no|number)|ref(?:erence)?[ ._-]?(?:no|nr|number|#)"
     r"|insurance(?: (?:no|id|number))?|policy(?: (?:no|number))?|licen[cs]e(?: (?:no|number))?|passport(?: (?:no|number))?|employee[ ._-]?id|user[ ._-]?(?:id|name)?|login|serial(?: (?:no|nr|number))?|s/n|id)"
 )
-_NOT_TECHNICAL: Final = r"(?![\w.]*[.,]\d)(?! ?(?:ms|msec|s|sec|us|µs|hz|khz|mhz|mm|cm|µm|um|ml|mg|g|kg|mbq|gbq|bq|mci|mgy|gy|kv|kvp|mas|ma|px|pixels?|voxels?|%|counts|cts|kb|mb|bytes?|rpm|ppm)\b)"
+_NOT_TECHNICAL: Final = r"(?![\w.]*[.,]\d)(?! ?(?:ms|msec|s|sec|us|µs|hz|khz|mhz|mm[23²³]?|cm[23²³]?|µm|um|ml|mg|g|kg|mbq|gbq|bq|mci|mgy|gy|kv|kvp|mas|ma|px|pixels?|voxels?|%|counts|cts|kb|mb|bytes?|rpm|ppm)\b)"
 #: kind, certain, pattern; the group `v`, if any, is what must hold a digit.
 _FORMS: Final[tuple[tuple[str, bool, str], ...]] = (
     ("number", False, rf"{_ID_LABEL}\.?\s*(?:[:=#]|is\b|nr\.?|no\.?)+\s*(?P<v>[\w./-]*\d[\w./-]*)"),
@@ -52,10 +52,13 @@ _FORMS: Final[tuple[tuple[str, bool, str], ...]] = (
     ("age", True, r"(?<![\d.,x/-])(?:9\d|1[0-2]\d)[ -]?(?:y\.?/?o\.?|yo|yrs?[ -]?old|years?[ -]old|yr|yrs|years|jahre?(?: alt)?|j[äa]hrig\w*|ans|años|anos|jaar(?: oud)?|jarige|anni)(?![\w])"),
     ("age", True, r"(?<!\w)0?(?:9\d|1[0-2]\d)Y(?!\w)"),
     ("age", True, r"(?<!\w)(?:aged?|alter|âge|edad|leeftijd|età|idade|y\.o\.)\s*[:=]?\s*(?:of |von |de )?(?P<v>9\d|1[0-2]\d)(?![\d.]|[ ]?(?:days?|d\b|tage?|months?|monate?|mo\b|m\b|weeks?|wochen?|w\b|mois|min|h\b|jours))"),
+    ("age", True, r"\b(?:ninety(?:[- ]\w{3,5})?|(?:a |one[- ])hundred(?:[- ]and)?(?:[- ]\w{3,6})?)[- ]years?(?:[- ]old)?\b"),
+    ("age", True, r"\b(?:\w{3,6}und)?neunzig(?: ?jahre|-?jährig\w*)|\bquatre-vingt-(?:dix|onze|douze|treize|quatorze|quinze|seize)[\w-]* ans|\bnoventa(?: y \w+)? años"),
     ("uid", False, r"(?<![\w.])[012](?:\.\d+){5,}(?![\w]|\.\d)"),
     ("uid", False, r"(?<![\w.])1\.(?:2\.(?:840|276|752|826|392|528|410|250|40)|3\.(?:6\.1|46|51|12))\.\d[\d.]*\d(?!\w)"),
     ("uid", False, r"(?<![\w.])2\.(?:25\.\d{6,}|16\.\d[\d.]+\d)(?!\w)"),
 )  # fmt: skip
+_IN_WORDS: Final = re.compile("ninety|hundred|neunzig|quatre-vingt|noventa", re.IGNORECASE)
 _DIGIT_RUN: Final = re.compile(r"(?<![\w.-])[A-Z]{0,2}[ ]?\d(?:[ .-]?\d){6,14}[A-Z]?(?![\w-]|\.\d)")
 _PREFIX: Final = re.compile(r"([^\W\d_]{2,})[-_](?=\d+\W*$)")
 _MIN_LABELLED: Final = 3
@@ -90,7 +93,7 @@ def find_numbers(text: str, vocabulary: Vocabulary) -> list[Finding]:
 def find_patterns(text: str, vocabulary: Vocabulary) -> list[Finding]:
     """Stretches of a text that identify by form, in order, those that overlap joined."""
     found = find_contacts(text, vocabulary) + find_people(text, vocabulary)
-    if any(map(str.isdigit, text)):
+    if any(map(str.isdigit, text)) or _IN_WORDS.search(text):
         registered = [m.span() for m in _REGISTERED.finditer(text) if is_registered(m.group())]
         dates = [Finding(d.start, d.end, "date", d.certain) for d in find_dates(text)]
         spans = registered + [(d.start, d.end) for d in dates]

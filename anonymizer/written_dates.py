@@ -39,6 +39,7 @@ _FULL: Final = sorted(
     (n for n in _NUMBERS if len(n) > 4 and n not in {"march", "maart", "marzo", "março"}), key=len
 )
 _ANY: Final = "|".join(sorted(map(re.escape, _NUMBERS), key=len, reverse=True))
+_DAY: Final = "|".join(n for n in _NUMBERS if len(n) > 3 or n in {"may", "mai", "mei"})
 _LONG: Final = "|".join(map(re.escape, reversed(_FULL)))
 _YEAR4: Final = r"(?:18[89]|19\d|20\d)\d"
 _DD: Final = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -58,6 +59,7 @@ _FORMS: Final[dict[str, str]] = {
     # name: pattern with groups y, m, d (or month name in n)
     "iso": rf"(?<![\d.])(?P<y>{_YEAR4})(?P<s>[-./_])(?P<m>{_MM})(?P=s)(?P<d>{_DD})(?!\d)(?P<t>{_TIME})",
     "compact": rf"(?<![\d.])(?P<y>(?:19|20)\d\d)(?P<m>{_MM2})(?P<d>{_DD2})(?!\d)(?P<t>{_TIME})",
+    "kanji": r"(?<!\d)(?P<y>(?:19|20)\d\d)[年년]\s?(?P<m>\d{1,2})[月월]\s?(?P<d>\d{1,2})[日일]",
     "stamp": rf"(?<![\d.])(?P<y>(?:19|20)\d\d)(?P<m>{_MM2})(?P<d>{_DD2})"
     r"(?P<t>(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d)?(?:\.\d{1,6})?(?:[+-]\d{4})?)(?![\d.])",
     "dmy": rf"(?<![\d./])(?:(?<!\d-)|(?=\d\d?[./]))(?P<d>{_DD})(?P<s>[./-]|\. |, ?)(?P<m>{_MM})(?P=s)(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
@@ -70,7 +72,7 @@ _FORMS: Final[dict[str, str]] = {
     "named2": rf"(?<![^\W_])(?<!\.)(?P<d>{_DD})(?P<s>[-/ ]?)(?P<n>{_ANY})(?P=s)(?P<y>\d\d)(?!\w|\.\d)(?P<t>{_TIME})",
     "us": rf"(?<![^\W_])(?P<n>{_ANY})\.? ?(?P<d>{_DD})(?:st|nd|rd|th)?(?:, ?| )(?P<y>{_YEAR4})(?!\d)(?P<t>{_TIME})",
     "month": rf"(?<![^\W_])(?P<n>{_ANY})\.?(?: de |[ ,/'-]{{1,2}})(?P<y>{_YEAR4})(?![\d.])",
-    "day": rf"(?<![^\W_])(?<!\.)(?P<d>{_DD})(?:st|nd|rd|th|er|\.)? (?:de |of )?(?P<n>{_LONG})(?!\w)",
+    "day": rf"(?<![^\W_])(?<!\.)(?P<d>{_DD})(?:st|nd|rd|th|er|\.)? (?:de |of )?(?P<n>{_DAY})(?!\w)",
     "usday": rf"(?<![^\W_])(?P<n>{_LONG}) (?P<d>{_DD})(?:st|nd|rd|th)?(?![\w.]|[ ]?(?:mm|cm|ml|min|s)\b)",
     "mm/yyyy": rf"(?<![^\W_])(?<![./-])(?P<m>{_MM2})/(?P<y>(?:19|20)\d\d)(?![\w/]|\.\d| ?ms)",
     "labelled": rf"{_LABEL}(?P<d>{_DD})(?P<s>[./-])(?P<m>{_MM})(?P=s)(?P<y>{_YEAR4}|\d\d)(?![\d])(?P<t>{_TIME})",
@@ -80,6 +82,8 @@ _NEEDS_MONTH_NAME: Final = frozenset({"named", "named2", "us", "month", "day", "
 _BEFORE: Final = re.compile(r"(?<![^\W\d_])(?:te|tr|ti|matrix|fov|version|v|vb|va|sw)[ =:/]*$", re.IGNORECASE)
 #: Forms whose day and month may stand the other way round.
 _DAY_OR_MONTH: Final = frozenset({"dmy", "mdy", "dmy2", "mdy2", "mdy2dash", "labelled"})
+#: Names of months that are words, too: in a date without year they begin with a capital letter.
+_WORDS_TOO: Final = frozenset({"may", "march"})
 _FULL_YEAR: Final = 4
 _DECEMBER: Final = 12
 _LETTERS: Final = re.compile(r"[^\W\d_]{3}")
@@ -156,6 +160,8 @@ def _written(name: str, match: re.Match[str]) -> WrittenDate | None:
     if len(year_text) < _FULL_YEAR:
         year += 2000 if year <= _PIVOT else 1900
     month = _NUMBERS[groups["n"].lower()] if groups.get("n") else int(groups["m"])
+    if name == "day" and groups["n"].lower() in _WORDS_TOO and groups["n"].islower():
+        return None
     if "d" not in groups or not year_text:
         return WrittenDate(start, end, None, bool(year_text), fields)
     day = int(groups["d"])

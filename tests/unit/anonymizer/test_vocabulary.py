@@ -42,7 +42,7 @@ def test_standard_meanings_are_phrases():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("Müller", "Mueller"), ("Müller", "MULLER"), ("Mueller", "Müller"), ("Łukasz", "lukasz"), ("Øyvind", "Oeyvind"),
+    [("Müller", "Mueller"), ("Mueller", "Müller"), ("Łukasz", "lukasz"), ("Øyvind", "Oeyvind"),
      ("Straße", "STRASSE"), ("İnönü", "inonu")],
 )  # fmt: skip
 def test_spellings_of_a_name_meet(one, other):
