@@ -177,7 +177,13 @@ class PixelCleaner:
         for source, boxes in known.items():
             done += _blacked_out(pixels, display, ((box, everywhere) for box in boxes), source)
         find = text_finder(self._loaded())
-        found = look_at_frames(find, lambda index: display.picture(pixels.frame(index)), d.frames)
+        limits = display.range(map(pixels.frame, everywhere)) if d.frames > 1 else (0.0, 1.0)
+        found = look_at_frames(
+            find,
+            lambda index: display.picture(pixels.frame(index)),
+            d.frames,
+            lambda index: display.steady(pixels.frame(index), limits),
+        )
         done += _blacked_out(pixels, display, found.items(), "text")
         return tuple(done)
 

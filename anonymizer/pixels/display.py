@@ -16,6 +16,8 @@ from pydicom.pixels.processing import apply_color_lut
 from anonymizer.errors import CannotVouch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from anonymizer.codec import Codec, Dataset
@@ -57,15 +59,10 @@ class Display:
             Stored values as `NativePixels.frame` gives them.
         """
         d = self.description
-        if self._palette is not None:
-            first, colours = self._palette
-            index = np.clip(frame.astype(np.int64) - first, 0, len(colours) - 1)
-            return _stretched(colours[index])
-        if d.samples == 3:
-            return _stretched(_rgb(frame, d))
-        values = np.asarray(frame, np.float32)
-        if d.padding is not None:
-            values = self._without_padding(values)
+        colours = self._colours(frame)
+        if colours is not None:
+            return _stretched(colours)
+        values = self._without_padding(np.asarray(frame, np.float32))
         low, high = float(values.min()), float(values.max())
         if d.bits_allocated <= 8:
             return np.repeat(_windowed(values, low, high)[..., None], 3, axis=2)
@@ -77,9 +74,36 @@ class Display:
         channels.append(_windowed(values, *window) if window else channels[0])
         return np.stack(channels, axis=2)
 
+    def range(self, frames: Iterable[NDArray[Any]]) -> tuple[float, float]:
+        """The lowest and highest value of all frames, on the scale that `steady` asks for."""
+        low, high = np.inf, -np.inf
+        for frame in frames:
+            colours = self._colours(frame)
+            if colours is not None:
+                return 0.0, float(np.iinfo(colours.dtype).max)
+            values = self._without_padding(np.asarray(frame, np.float32))
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+        return low, high
+
+    def steady(self, frame: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uint8]:
+        """A frame as (rows, columns, 3), one value always the same grey, so that frames can be compared."""
+        colours = self._colours(frame)
+        if colours is not None:
+            return _windowed(np.asarray(colours, np.float32), *limits)
+        grey = _windowed(self._without_padding(np.asarray(frame, np.float32)), *limits)
+        return np.repeat(grey[..., None], 3, axis=2)
+
+    def _colours(self, frame: NDArray[Any]) -> NDArray[Any] | None:
+        if self._palette is not None:
+            first, colours = self._palette
+            return np.asarray(colours[np.clip(frame.astype(np.int64) - first, 0, len(colours) - 1)])
+        return _rgb(frame, self.description) if self.description.samples == 3 else None
+
     def _without_padding(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         d = self.description
-        stored = d.padding or 0
+        if d.padding is None:
+            return values
+        stored = d.padding
         sign = 1 << (d.bits_allocated - 1)
         padding = (stored ^ sign) - sign if d.signed else stored
         others = values[values != padding]

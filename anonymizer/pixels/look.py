@@ -58,7 +58,10 @@ def look_at_picture(find: Finder, picture: NDArray[np.uint8]) -> list[Box]:
 
 
 def look_at_frames(
-    find: Finder, picture: Callable[[int], NDArray[np.uint8]], count: int
+    find: Finder,
+    picture: Callable[[int], NDArray[np.uint8]],
+    count: int,
+    steady: Callable[[int], NDArray[np.uint8]] | None = None,
 ) -> dict[Box, list[int]]:
     """Find text in every frame; returns boxes and the frames (from 0) in which they are to be blacked out.
 
@@ -66,6 +69,8 @@ def look_at_frames(
     ----------
     picture
         Gives a frame as (rows, columns, 3).
+    steady
+        The same, on one scale of grey for all frames; `picture` where that does so.
 
     Raises
     ------
@@ -74,13 +79,16 @@ def look_at_frames(
     """
     found: dict[Box, set[int]] = {}
     seen = picture(0)
-    darkest, lightest = seen.copy(), seen.copy()
+    steady = steady or picture
+    darkest = steady(0).copy()
+    lightest = darkest.copy()
     current = look_at_picture(find, seen)
     _note(found, current, [0], count)
     for index in range(1, count):
         frame = picture(index)
-        np.minimum(darkest, frame, out=darkest)
-        np.maximum(lightest, frame, out=lightest)
+        even = steady(index)
+        np.minimum(darkest, even, out=darkest)
+        np.maximum(lightest, even, out=lightest)
         cells = _changed_cells(seen, frame)
         if cells.any():
             area, mask = _area(cells, frame.shape[:2])

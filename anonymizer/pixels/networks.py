@@ -57,6 +57,8 @@ class Networks:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # Threads that spin while they wait take the processor from other work on a busy node.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
 
         def session(name: str) -> Any:  # the library has no types
             content = _content(name, distribution)

@@ -39,7 +39,7 @@ CONFIDENCE: Final = {2: 0.75, 3: 0.72, 4: 0.68}
 HIGH: Final = 0.08
 CONFIDENCE_HIGH: Final = 0.86
 #: Share of the picture that something may have to be taken for a part of the text beside it.
-BESIDE: Final = 0.07
+BESIDE: Final = 0.045
 #: Width to height, score and share of the picture of writing that needs no reading.
 WRITING: Final = (3.2, 0.6, 0.08)
 
@@ -148,8 +148,7 @@ def _alike(a: Line, b: Line) -> bool:
 
 def _size(picture: NDArray[np.uint8]) -> int:
     """The longer side, by which heights of text are judged; of small pictures a usual one."""
-    rows, columns = picture.shape[:2]
-    return max(SMALL, rows, columns)
+    return max(SMALL, *map(int, picture.shape[:2]))
 
 
 def _is_text(line: Line, reading: Reading, size: int) -> bool:

@@ -42,6 +42,18 @@ def image(
     return with_meta(ds, uid.ExplicitVRLittleEndian)
 
 
+def as_image(pixels):
+    """The usual Secondary Capture of an array: RGB, or grey of 8 or 12 bits; signed where it is."""
+    if pixels.dtype.itemsize == 1:
+        stored = 8
+    else:
+        stored = 12 if pixels.dtype.kind == "u" and pixels.max() < 4096 else 16
+    photometric = "RGB" if pixels.ndim == 3 else "MONOCHROME2"
+    return image(
+        np.ascontiguousarray(pixels), photometric=photometric, stored=stored, signed=pixels.dtype.kind == "i"
+    )
+
+
 def with_meta(ds, transfer_syntax_uid):
     ds.file_meta = FileMetaDataset()
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID

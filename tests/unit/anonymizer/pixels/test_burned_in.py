@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from burned_in import draw
-from pixel_objects import clean, image
+from burned_pictures import draw
+from pixel_objects import as_image, clean
 
 from anonymizer.pixels.cleaner import PixelCleaner
 
@@ -18,13 +18,7 @@ def cleaner():
 @pytest.mark.parametrize("seed", HELD_OUT)
 def test_burned_in_strings_are_blacked_out(cleaner, seed):
     picture = draw(seed, largest=640)
-    colour = picture.pixels.ndim == 3
-    ds = image(
-        picture.pixels,
-        photometric="RGB" if colour else "MONOCHROME2",
-        stored=12 if picture.pixels.dtype == np.uint16 else 8,
-    )
-    outcome, after = clean(cleaner, ds)
+    outcome, after = clean(cleaner, as_image(picture.pixels))
     mask = np.zeros(picture.pixels.shape[:2], bool)
     for box in outcome.boxes:
         mask[box.y : box.y + box.height, box.x : box.x + box.width] = True
