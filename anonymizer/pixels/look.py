@@ -33,6 +33,8 @@ CELL: Final = 32
 DIFFERENT: Final = 10
 #: A box is blacked out in as many frames before and after, too: text does not flicker.
 LINGERING: Final = 2
+#: Pixels around a box that give it its shade once its text was found.
+RING: Final = 4
 
 
 def look_at_picture(find: Finder, picture: NDArray[np.uint8]) -> list[Box]:
@@ -51,7 +53,7 @@ def look_at_picture(find: Finder, picture: NDArray[np.uint8]) -> list[Box]:
             return boxes
         boxes += found
         for box in found:
-            work[box.y0 : box.y1, box.x0 : box.x1] = 0
+            _take_out(work, box)
     raise CannotVouch(
         "pixels-hold-text", "text was found again after it was blacked out; look at the image", "PixelData"
     )
@@ -161,4 +163,15 @@ def _is_dark_text(picture: NDArray[np.uint8], box: Box) -> bool:
 
 def _blacken(part: NDArray[np.uint8], box: Box, area: Box) -> None:
     x0, y0, x1, y1 = (max(0, side) for side in box.moved(-area.x0, -area.y0))
-    part[y0:y1, x0:x1] = 0
+    if y0 < min(y1, part.shape[0]) and x0 < min(x1, part.shape[1]):
+        _take_out(part, Box(x0, y0, min(x1, part.shape[1]), min(y1, part.shape[0])))
+
+
+def _take_out(picture: NDArray[np.uint8], box: Box) -> None:
+    """Give a box the shade around it: edges of a black one would look like writing."""
+    x0, y0 = max(0, box.x0 - RING), max(0, box.y0 - RING)
+    part = picture[y0 : box.y1 + RING, x0 : box.x1 + RING]
+    ring = np.ones(part.shape[:2], np.bool_)
+    ring[box.y0 - y0 : box.y1 - y0, box.x0 - x0 : box.x1 - x0] = False
+    shade = np.median(part[ring], axis=0) if ring.any() else 0
+    picture[box.y0 : box.y1, box.x0 : box.x1] = shade
