@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from leak_corpus.bytes_beside import BESIDE
+from leak_corpus.everywhere import EVERYWHERE
 from leak_corpus.hard import HARD
 from leak_corpus.objects import OBJECTS
 from leak_corpus.patient import PATIENT
@@ -17,7 +18,7 @@ from leak_corpus.text import TEXT
 if TYPE_CHECKING:
     from leak_corpus.model import Case
 
-CATALOGUES = (PATIENT, TEXT, PRIVATE, NESTED, STRUCTURES, OBJECTS, BESIDE, HARD, STAYS)
+CATALOGUES = (PATIENT, TEXT, PRIVATE, NESTED, STRUCTURES, OBJECTS, BESIDE, HARD, EVERYWHERE, STAYS)
 
 
 def case_ids() -> list[str]:

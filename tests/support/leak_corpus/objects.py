@@ -119,6 +119,9 @@ def _plan(draft: Draft, name: str) -> Dataset:
 def _(draft: Draft) -> None:
     p = draft.person
     ds = _plan(draft, "rtplan.dcm")
+    ds.Manufacturer = "Test Works Oncology"  # the file has a placeholder
+    draft.drop(lambda check: check.path == ("Manufacturer",))
+    draft.keep(ds, ("Manufacturer",), "Test Works Oncology")
     assert ds.SOPClassUID == RTPlanStorage
     ds.RTPlanLabel, ds.RTPlanName = f"PTV {p.family}"[:16], f"{p.given} boost"
     draft.gone(ds, ("RTPlanLabel",), ds.RTPlanLabel.split()[1])

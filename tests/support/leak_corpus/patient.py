@@ -83,7 +83,8 @@ def _chinese(escape: bytes) -> Callable[[Draft], None]:
         raw(ds, 0x00104000, "LT", escape + together + b" thorax")
         for part in (*latin.split("^"), *ideographic.split("^")):
             draft.secret(part, "PatientName and texts", encodings=encodings)
-        draft.keep(ds, ("PatientComments",), "thorax", needs="clean-descriptors")
+        if escape:
+            draft.keep(ds, ("PatientComments",), "thorax", needs="clean-descriptors")
         draft.refusal = "never" if escape else "allowed"
 
     return plant
