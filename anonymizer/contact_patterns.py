@@ -29,7 +29,7 @@ _TLD: Final = (
 )
 _COUNTRY: Final = "at|be|ca|es|it|dk|se|fi|pl|cz|hu|pt|au|nz|jp|br|mx|in|us|no|ie|lu|li|gr|tr|ro|il|za"
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-_STATE: Final = "(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEPS]|MP|GU|PR)"
+_STATE: Final = "(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY]|A[AEPS]|MP|GU|PR|FM|MH|PW)"
 #: kind, whether case counts, pattern; the group `v`, if any, is the stretch.
 _SIMPLE: Final[tuple[tuple[str, bool, str], ...]] = (
     ("e-mail", False, r"(?<![\w.+-])[\w.+%-]+\s?(?:@|\[at\]|\(at\))\s?[\w-]+(?:\.[\w-]+)+"),
@@ -92,10 +92,28 @@ def _places() -> list[tuple[bool, re.Pattern[str]]]:
     return [(check, re.compile(form)) for check, form in _PLACES]
 
 
+def _possible(text: str) -> set[str]:
+    """Kinds whose indispensable characters occur: most texts need no closer look for most kinds."""
+    digits = any(map(str.isdigit, text))
+    separated = ":" in text or "=" in text
+    kinds = {
+        "e-mail": "@" in text or "at]" in text or "at)" in text or "AT]" in text or "AT)" in text,
+        "url": "://" in text or "www" in text or "WWW" in text,
+        "host": "." in text or separated or (digits and "-" in text),
+        "path": "\\" in text or "/" in text,
+        "phone": digits,
+        "address": digits or separated,
+    }
+    return {kind for kind, could_be in kinds.items() if could_be}
+
+
 def find_contacts(text: str, vocabulary: Vocabulary) -> list[Finding]:
     """Mail, web, network, telephone and postal addresses of a text, unordered; they may overlap."""
     found: list[Finding] = []
+    possible = _possible(text)
     for kind, pattern in _simple():
+        if kind not in possible:
+            continue
         for match in pattern.finditer(text):
             start, end = match.span("v") if "v" in pattern.groupindex else match.span()
             if kind != "phone" or _could_be_dialled(match.group()):

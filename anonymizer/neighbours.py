@@ -53,7 +53,7 @@ _GAP: Final = re.compile(
 )
 #: What follows the street of an address.
 _REST_OF_ADDRESS: Final = re.compile(
-    r"\s*,\s*(?:\d{4,5}(?:-\d{4})?(?: ?[A-Z]{2})?(?!\w)|(?P<town>[A-ZÀ-Þ][^\W\d_]+(?:[ -][A-ZÀ-Þ][^\W\d_]+)?(?: \d{4,5})?)(?![\w])|(?:Piso|Puerta|Apt\.?|Esc\.?) ?\w+)|\s+(?:Piso|Puerta|Apt\.?|Suite|Esc\.?) ?\w+"
+    r"\s*,\s*(?:(?P<code>\d{4,5}(?:-\d{4})?(?: ?[A-Z]{2})?(?!\w))(?: (?P<place>[A-ZÀ-Þ][^\W\d_]+)(?!\w))?|(?P<town>[A-ZÀ-Þ][^\W\d_]+(?:[ -][A-ZÀ-Þ][^\W\d_]+)?(?: \d{4,5})?)(?![\w])|(?:Piso|Puerta|Apt\.?|Esc\.?) ?\w+)|\s+(?:Piso|Puerta|Apt\.?|Suite|Esc\.?) ?\w+"
 )
 _MIN_ALONE: Final = 4
 _MIN_GIVEN: Final = 3
@@ -108,6 +108,9 @@ def _end_of_address(text: str, end: int, vocabulary: Vocabulary) -> int:
         town = match["town"]
         if town and all(vocabulary.is_common(word.folded) for word in words(town)):
             break
+        place = match["place"]
+        if place and vocabulary.is_common(fold(place)):
+            return match.end("code")
         end = match.end()
     return end
 
@@ -122,22 +125,19 @@ def unknown_names(text: str, found: Sequence[Finding], vocabulary: Vocabulary) -
         match
         for match in _NAME_WORD.finditer(text)
         if match.group()[0].isupper()
-        and match.group().lower() not in PARTICLES
+        and (match.group().lower() not in PARTICLES or match.group() == "Ben")
         and not _is_joined(text, *match.span())
     ]
     if not candidates:
         return []
-    suspicious = any(finding.kind in _CALLS_FOR_CARE for finding in found)
     roles = [
         Role.TERM
         if _EPONYM_OF.match(text, match.end())
         else _role(match.group(), vocabulary, shouting=shouting)
         for match in candidates
     ]
-    chosen = [
-        len(match.group()) >= _MIN_ALONE and (role is Role.GIVEN or (role is Role.UNKNOWN and suspicious))
-        for match, role in zip(candidates, roles, strict=True)
-    ]
+    long = [len(match.group()) >= _MIN_ALONE for match in candidates]
+    chosen = [role is Role.GIVEN and enough for role, enough in zip(roles, long, strict=True)]
     joined: set[int] = set()
     for index in range(1, len(candidates)):
         gap = text[candidates[index - 1].end() : candidates[index].start()]
@@ -148,6 +148,9 @@ def unknown_names(text: str, found: Sequence[Finding], vocabulary: Vocabulary) -
         if _GAP.fullmatch(gap) and _is_pair(*pair, comma=gap[0] != " "):
             chosen[index - 1] = chosen[index] = True
             joined.add(index)
+    if any(chosen) or any(finding.kind in _CALLS_FOR_CARE for finding in found):
+        unknown = [role is Role.UNKNOWN and enough for role, enough in zip(roles, long, strict=True)]
+        chosen = [known or name for known, name in zip(chosen, unknown, strict=True)]
     names = []
     for index, match in enumerate(candidates):
         if chosen[index]:
@@ -181,7 +184,7 @@ def _is_pair(first: Role, second: Role, *, comma: bool) -> bool:
         return first is Role.GIVEN or second not in {Role.WORD, Role.GUESS}
     if first is Role.GIVEN_WORD and second is Role.UNKNOWN:
         return True
-    return second in given and (first in {Role.UNKNOWN, Role.FAMILY} or (comma and first is Role.WORD))
+    return second in given and (first in {Role.UNKNOWN, Role.FAMILY} or (comma and first is not Role.TERM))
 
 
 def _is_joined(text: str, start: int, end: int) -> bool:

@@ -84,6 +84,8 @@ _BEFORE: Final = re.compile(r"(?<![^\W\d_])(?:te|tr|ti|matrix|fov|version|v|vb|v
 _DAY_OR_MONTH: Final = frozenset({"dmy", "mdy", "dmy2", "mdy2", "mdy2dash", "labelled"})
 #: Names of months that are words, too: in a date without year they begin with a capital letter.
 _WORDS_TOO: Final = frozenset({"may", "march"})
+#: Of a date in numbers, as in `5.4.31`.
+_FEWEST_DIGITS: Final = 4
 _FULL_YEAR: Final = 4
 _DECEMBER: Final = 12
 _LETTERS: Final = re.compile(r"[^\W\d_]{3}")
@@ -127,12 +129,16 @@ def _compiled() -> dict[str, re.Pattern[str]]:
 
 def find_dates(text: str) -> list[WrittenDate]:
     """Dates of a text, in order, without overlaps; the longer reading of two wins."""
-    if not any(map(str.isdigit, text)):
+    digits = sum(map(str.isdigit, text))
+    if not digits:
         return []
     letters = _LETTERS.search(text) is not None
     found: list[WrittenDate] = []
     for name, pattern in _compiled().items():
-        if not letters and (name in _NEEDS_MONTH_NAME or name.startswith("labelled")):
+        named = name in _NEEDS_MONTH_NAME
+        if (digits < _FEWEST_DIGITS and not named) or (
+            not letters and (named or name.startswith("labelled"))
+        ):
             continue
         for match in pattern.finditer(text):
             written = _written(name, match)

@@ -120,7 +120,7 @@ def test_no_known_number_is_left(patient_id, before, after, head, tail):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from(MEANINGS), parts, cases, separators)
+@given(st.sampled_from(sorted(set(MEANINGS) - LIKE_NUMBERS)), parts, cases, separators)
 def test_only_the_name_leaves_a_medical_phrase(meaning, name, case, separator):
     evidence = evidence_of(name, "Zwitscherine", "1234567")
     if not {word.folded for word in words(meaning)}.isdisjoint(word.folded for word in words(name)):
