@@ -112,7 +112,9 @@ def invent(rng: random.Random, seed: int) -> Person:
         return str(rng.randint(1, 9)) + "".join(rng.choices("0123456789", k=count - 1))
 
     hospital = rng.choice(pool(HOSPITALS, seed)).format(town=town, family=families[4], given=givens[5])
-    area, exchange, line = digits(3), digits(3), digits(4)
+    # As the North American plan numbers areas and exchanges: neither begins with 0 or 1.
+    area, exchange = (f"{rng.randint(2, 9)}{digits(2)}" for _ in range(2))
+    line = digits(4)
     phones = (
         f"+49 {area} {exchange}{line}", f"({area}) {exchange}-{line}", f"{area}-{exchange}-{line}",
         f"+1 {area} {exchange} {line}", f"+44 20 {area}7 {line}", f"{area}.{exchange}.{line}",

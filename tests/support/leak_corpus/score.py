@@ -15,7 +15,7 @@ from leak_corpus.model import ACTIONS, Check, Leak
 from leak_corpus.reading import decoded, inflated, read, resolve, samples, text_under, texts, unused_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from leak_corpus.model import Case, Outcome, Secret
     from pydicom.dataset import Dataset
@@ -91,7 +91,12 @@ def _scored(case: Case, outcome: Outcome, options: frozenset[str]) -> Verdict:
     secrets = [s for s in case.secrets if not s.kept_by & options]
     for number, data in enumerate(outcome.outputs):
         if data is not None:
-            for leak in leaks_in(secrets, data):
+            shifted = {
+                f"/{check.path[0]}": check.value
+                for check in case.checks
+                if check.action == "date_shifted" and check.instance == number and len(check.path) == 1
+            }
+            for leak in leaks_in(secrets, data, shifted):
                 verdict.leaks.append(Leak(case.id, leak[0], f"file {number}: {leak[1]}"))
     spoken = outcome.log + "\n".join(outcome.reasons)
     verdict.leaks += [
@@ -122,8 +127,17 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(inside, re.IGNORECASE)
 
 
-def leaks_in(secrets: Iterable[Secret], part10: bytes) -> list[tuple[str, str]]:
-    """(where planted, where found) of every secret in a file: its text, its bytes, its unused bits."""
+def leaks_in(
+    secrets: Iterable[Secret], part10: bytes, shifted: Mapping[str, str] | None = None
+) -> list[tuple[str, str]]:
+    """(where planted, where found) of every secret in a file: its text, its bytes, its unused bits.
+
+    Parameters
+    ----------
+    shifted
+        Path to original date of attributes whose date is to be shifted: another day that stands there
+        came there by the shift.
+    """
     ds = read(part10)
     raw = (inflated(part10, ds) + b"\n" + unused_bits(ds)).lower()
     pieces = [*texts(ds), *texts(ds.file_meta)]
@@ -133,6 +147,9 @@ def leaks_in(secrets: Iterable[Secret], part10: bytes) -> list[tuple[str, str]]:
         pattern = _pattern(secret.text)
         if pattern.search(joined):
             places = [path for path, text in pieces if pattern.search(text)]
+            by_chance = [path for path in places if secret.text != (shifted or {}).get(path, secret.text)]
+            if places and places == by_chance:
+                continue
             found.append((secret.where, ", ".join(places[:3]) or "across values"))
             continue
         for encoding in dict.fromkeys((*_ALWAYS, *secret.encodings)):

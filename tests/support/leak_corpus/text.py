@@ -225,7 +225,7 @@ def _(draft: Draft) -> None:
     """Fields of 16 characters cut what was typed into them."""
     ds, p = draft.image(), draft.person
     draft.describe(ds, "SeriesDescription", "{words}")
-    cut = p.family[:6]
+    cut = p.family[:7]
     ds.SeriesDescription += f" {cut}"
     draft.gone(ds, ("SeriesDescription",), cut)
 
