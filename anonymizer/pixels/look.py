@@ -47,10 +47,13 @@ def look_at_picture(find: Finder, picture: NDArray[np.uint8]) -> list[Box]:
     """
     work = picture.copy()
     boxes: list[Box] = []
+    first: list[Box] = []
     for _ in range(ROUNDS):
-        found = find(work, boxes)
+        # What was taken for a part of the text beside it says nothing about what stands beside that.
+        found = find(work, first)
         if not found:
             return boxes
+        first = first or found
         boxes += found
         for box in found:
             _take_out(work, box)

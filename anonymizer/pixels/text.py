@@ -163,15 +163,14 @@ def _is_text(line: Line, reading: Reading, size: int) -> bool:
 
 
 def _continues(line: Line, box: Box) -> bool:
-    """Whether a line stands beside a box, in the same row or column, and as high as it."""
+    """Whether a line goes on where a box ends, in the direction of its text, and is no higher than it."""
     one = line[:4]
-    for low, high, start, end in ((1, 3, 0, 2), (0, 2, 1, 3)):
-        size = one[high] - one[low]
-        shared = min(one[high], box[high]) - max(one[low], box[low])
-        gap = max(one[start], box[start]) - min(one[end], box[end])
-        if shared > 0.5 * size and size < 1.8 * (box[high] - box[low]) and gap < 1.5 * size:
-            return True
-    return False
+    lies = box.x1 - box.x0 >= box.y1 - box.y0
+    low, high, start, end = (1, 3, 0, 2) if lies else (0, 2, 1, 3)
+    size = one[high] - one[low]
+    shared = min(one[high], box[high]) - max(one[low], box[low])
+    gap = max(one[start], box[start]) - min(one[end], box[end])
+    return shared > 0.5 * size and size < 1.3 * (box[high] - box[low]) and gap < 1.5 * size
 
 
 def _padded(line: Line, picture: NDArray[np.uint8]) -> Box:
