@@ -72,9 +72,8 @@ def covered(cleaner: PixelCleaner, seeds: range) -> None:
     print(f"strings covered: {sum(done.values())} of {sum(total.values())} ({share:.2%})")
     print(f"pictures kept back: {kept_back} of {len(seeds)}")
     print(f"harmless tokens that stayed: {stayed} of {kept}")
-    print(
-        f"with text: {seconds / max(1, len(seeds) - kept_back):.2f} s a picture, {seconds / pixels * 512 * 512:.2f} s a 512x512"
-    )
+    looked = max(1, len(seeds) - kept_back)
+    print(f"with text: {seconds / looked:.2f} s a picture, {seconds / pixels * 512 * 512:.2f} s a 512x512")
 
 
 def clean_frames(folders: list[Path], most: int) -> list[tuple[str, np.ndarray]]:
