@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _MAX_GAP: Final = 4
 #: Letters that are left of a name that was cut off.
 _MIN_CUT: Final = 4
-_INITIAL_MARK: Final = frozenset(".,^")
+_INITIAL_MARK: Final = frozenset(".,^'\u2019")
 _SHORT: Final = 3
 _MIN_GENITIVE: Final = 4
 #: Letters of a spelling that is not the given one.

@@ -103,14 +103,15 @@ def with_neighbours(text: str, found: Sequence[Finding], vocabulary: Vocabulary)
 
 
 def _end_of_address(text: str, end: int, vocabulary: Vocabulary) -> int:
-    """Where the town and its code behind a street end."""
+    """Where the town and its code behind a street end: before a term."""
     while match := _REST_OF_ADDRESS.match(text, end):
-        town = match["town"]
-        if town and all(vocabulary.is_common(word.folded) for word in words(town)):
-            break
-        place = match["place"]
-        if place and vocabulary.is_common(fold(place)):
-            return match.end("code")
+        first = (
+            match.start("town") if match["town"] else match.start("place") if match["place"] else match.end()
+        )
+        named = [word for word in words(text[first : match.end()]) if word.folded.isalpha()]
+        terms = [word.start + first for word in named if vocabulary.is_common(word.folded)]
+        if terms:
+            return max(end, len(text[: terms[0]].rstrip(" ,-")))
         end = match.end()
     return end
 
@@ -182,7 +183,9 @@ def _is_pair(first: Role, second: Role, *, comma: bool) -> bool:
         return True
     if first in given and second is not Role.TERM:
         return first is Role.GIVEN or second not in {Role.WORD, Role.GUESS}
-    if first is Role.GIVEN_WORD and second is Role.UNKNOWN:
+    if first is Role.GIVEN_WORD and second in {Role.UNKNOWN, Role.FAMILY}:
+        return True
+    if comma and second is Role.GIVEN_WORD and first in {Role.UNKNOWN, Role.FAMILY}:
         return True
     return second in given and (first in {Role.UNKNOWN, Role.FAMILY} or (comma and first is not Role.TERM))
 

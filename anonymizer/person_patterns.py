@@ -46,10 +46,10 @@ _INITIAL: Final = re.compile(r"[A-ZÀ-Þ](?:\.(?:[ -]?[A-ZÀ-Þ]\.)*|(?=[ ,^]))"
 PARTICLES: Final = frozenset(
     """
     von van vom der den de des del della di da do dos das du la le el al bin ibn ben ter ten te zu zum zur af
-    av y e san st mac mc o
+    av y e san st mac mc o t
     """.split()  # noqa: SIM905  # a list of quoted words is harder to read
 )
-_BETWEEN: Final = re.compile(r" ?[,^] ?|[ .]{0,2}[ \t]|[.](?=[A-ZÀ-Þ])|[_]")
+_BETWEEN: Final = re.compile(r" ?[,^] ?|[ .]{0,2}[ \t]'?|[.](?=[A-ZÀ-Þ])|[_]")
 _NOTHING: Final = re.compile("")
 _COMMA: Final = re.compile(r" ?[,^] ?")
 _DEGREE: Final = re.compile(
@@ -74,8 +74,11 @@ class Before(Enum):
 @cache
 def _compiled() -> list[tuple[Before, re.Pattern[str]]]:
     return [
-        (Before.SURE, re.compile(rf"(?<![\w.-])(?:{_SURE_TITLES})(?:\s+|-|(?<=\.)){_BETWEEN_TITLES}")),
-        (Before.TITLE, re.compile(rf"(?<![\w.-])(?:{_TITLES})(?:\s+|(?<=\.)){_BETWEEN_TITLES}")),
+        (
+            Before.SURE,
+            re.compile(rf"(?<![^\W_])(?<![.-])(?:{_SURE_TITLES})(?:\s+|-|(?<=\.)){_BETWEEN_TITLES}"),
+        ),
+        (Before.TITLE, re.compile(rf"(?<![^\W_])(?<![.-])(?:{_TITLES})(?:\s+|(?<=\.)){_BETWEEN_TITLES}")),
         (Before.SURE, re.compile(rf"(?<!\w)(?:{_STRONG_LABELS})\s*[:=]\s*", re.IGNORECASE)),
         (Before.ABBREVIATION, re.compile(r"(?<![\w.-])M\.\s+")),
         (Before.LABEL, re.compile(rf"(?<!\w)(?:{_WEAK_LABELS})\s*[:=]\s*", re.IGNORECASE)),

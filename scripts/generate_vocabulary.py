@@ -50,6 +50,7 @@ SURNAMES = set(
 ARTICLES = set(
     """
     the and das der die per van von del ten ter dos und uit sur sans este early more mas master doctor doppler
+    head hand foot kopf hals fuss herz zahn hand bone body back lung knie arm
     dixon schenkel basic low lower kidney lunge leber galle domingo freitag days weeks doc hosp
     corr topic tone
     """.split()  # noqa: SIM905
