@@ -67,7 +67,7 @@ _CAP: Final = r"[A-ZÀ-ÖØ-Þ](?:[^\W\d_]|['\u2019-])*(?!\d)"
 _PLACES: Final[tuple[tuple[bool, str], ...]] = (
     (False, rf"(?<![\w.])\d{{1,5}}[a-zA-Z]?,? (?:[NSEW]\.? )?(?:{_CAP} ){{1,3}}(?:Street|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Drive|Terrace|Square|Highway|Hwy|Parkway|Pkwy|Crescent|Close|Court|STREET|AVENUE|AVE|ROAD|RD|BLVD|LANE|DRIVE)(?!\w)\.?(?:,? (?:Apt|Suite|Unit|#)\.? ?\w+)?"),
     (True, rf"(?<![\w.])\d{{1,5}}[a-zA-Z]?,? (?:{_CAP} ){{1,3}}(?:St|Dr|Ct|Pl|Ln|Way|Place|Sq)(?!\w)\.?"),
-    (False, rf"(?<!\w)(?:{_CAP} )?{_CAP.replace('*', '*?')}(?:stra(?:ß|ss)e|str\.|gasse|allee|chaussee|straat|laan|plein|gracht|dreef|singel|steeg|boulevard|hof|pad) ?\d{{1,4}} ?[a-z]?(?!\w)"),
+    (False, rf"(?<!\w)(?:(?:Große|Grosse|Kleine|Alte|Neue|Obere|Untere|Lange|Hohe|Sankt|St\.|Prof\.|Dr\.) ?-?)?{_CAP.replace('*', '*?')}(?:stra(?:ß|ss)e|str\.|gasse|allee|chaussee|straat|laan|plein|gracht|dreef|singel|steeg|boulevard|hof|pad) ?\d{{1,4}} ?[a-z]?(?!\w)"),
     (True, rf"(?<!\w){_CAP.replace('*', '*?')}(?:weg|platz|ring|damm|ufer|steig|stieg|graben|berg|hof|kade|dijk|markt|pfad|tor|wall|park) \d{{1,4}} ?[a-z]?(?!\w)"),
     (False, rf"(?<!\w)(?:(?:Am|An der|An den|Auf der|Auf dem|Im|In der|Zum|Zur|Unter den|Alte[rn]?|Neue[rn]?|Große|Kleine|Lange) )?{_CAP}[ -](?:Stra(?:ß|ss)e|Str\.|Allee|Platz|Weg|Ring|Damm|Ufer|Gasse) \d{{1,4}} ?[a-z]?(?!\w)"),
     (True, rf"(?<!\w)(?:Am|An der|An den|Auf der|Auf dem|Im|In der|In den|Zum|Zur|Unter den|Hinter der|Vor dem) {_CAP} \d{{1,4}} ?[a-z]?(?![\w.])"),
