@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Rounds of finding and blacking out; what is still found then is not let pass.
 ROUNDS: Final = 4
+#: Share of a box from which on nothing is left in it that could be text.
+GONE: Final = 0.9
 #: Side of the tiles in which frames are compared, and the difference that makes a tile another one.
 CELL: Final = 32
 DIFFERENT: Final = 10
@@ -46,17 +48,19 @@ def look_at_picture(find: Finder, picture: NDArray[np.uint8]) -> list[Box]:
         `pixels-hold-text` if something is found in each round.
     """
     work = picture.copy()
+    gone = np.zeros(picture.shape[:2], np.bool_)
     boxes: list[Box] = []
     first: list[Box] = []
     for _ in range(ROUNDS):
         # What was taken for a part of the text beside it says nothing about what stands beside that.
-        found = find(work, first)
+        found = [box for box in find(work, first) if gone[box.y0 : box.y1, box.x0 : box.x1].mean() < GONE]
         if not found:
             return boxes
         first = first or found
         boxes += found
         for box in found:
             _take_out(work, box)
+            gone[box.y0 : box.y1, box.x0 : box.x1] = True
     raise CannotVouch(
         "pixels-hold-text", "text was found again after it was blacked out; look at the image", "PixelData"
     )

@@ -40,6 +40,9 @@ HIGH: Final = 0.08
 CONFIDENCE_HIGH: Final = 0.86
 #: Share of the picture that something may have to be taken for a part of the text beside it.
 BESIDE: Final = 0.045
+#: Pixels around what was found that are looked at again, and by how much they are enlarged.
+MARGIN: Final = 96
+CLOSER: Final = 1.5
 #: Width to height, score and share of the picture of writing that needs no reading.
 WRITING: Final = (3.2, 0.6, 0.08)
 
@@ -54,19 +57,30 @@ def find_text(networks: Networks, picture: NDArray[np.uint8], near: list[Box] | 
     near
         Boxes that were blacked out already: what may be text right beside them needs no reading.
     """
-    if near:
-        # A second look sees the same picture otherwise: faint letters beside what was found stand out.
-        picture = _flattened(picture)
-    lines = _candidates(networks, picture)
-    readings = read_lines(networks, picture, lines)
     size = _size(picture)
+    if near:
+        # A second look sees the place otherwise: faint and small letters beside what was found stand out.
+        area = _around(near, picture)
+        part = np.ascontiguousarray(_flattened(picture[area.y0 : area.y1, area.x0 : area.x1]))
+        inside = [box.moved(-area.x0, -area.y0) for box in near]
+        closer = CLOSER if max(part.shape[:2]) <= TILE / CLOSER else 1.0
+        found = _decided(networks, part, _candidates(networks, part, size, closer), size, inside)
+        return [box.moved(area.x0, area.y0) for box in found]
+    return _decided(networks, picture, _candidates(networks, picture, size), size, [])
+
+
+def _decided(
+    networks: Networks, picture: NDArray[np.uint8], lines: list[Line], size: int, near: list[Box]
+) -> list[Box]:
+    """Boxes of the lines that have to go."""
+    readings = read_lines(networks, picture, lines)
     taken, open_lines = [], []
     for line, reading in zip(lines, readings, strict=True):
         if not _is_text(line, reading, size):
             open_lines.append((line, reading))
         elif not is_harmless(reading.text):
             taken.append(_padded(line, picture))
-    known = [*taken, *(near or ())]
+    known = [*taken, *near]
     for line, reading in open_lines:
         if min(line.turned[1]) > BESIDE * size:
             continue
@@ -76,9 +90,19 @@ def find_text(networks: Networks, picture: NDArray[np.uint8], near: list[Box] | 
     return taken
 
 
-def _candidates(networks: Networks, picture: NDArray[np.uint8]) -> list[Line]:
-    longer, size = max(picture.shape[:2]), _size(picture)
-    scale = min(MOST, max(1.0, SMALL / longer))
+def _around(boxes: list[Box], picture: NDArray[np.uint8]) -> Box:
+    rows, columns = picture.shape[:2]
+    return Box(
+        max(0, min(box.x0 for box in boxes) - MARGIN),
+        max(0, min(box.y0 for box in boxes) - MARGIN),
+        min(columns, max(box.x1 for box in boxes) + MARGIN),
+        min(rows, max(box.y1 for box in boxes) + MARGIN),
+    )
+
+
+def _candidates(networks: Networks, picture: NDArray[np.uint8], size: int, closer: float = 1.0) -> list[Line]:
+    longer = max(picture.shape[:2])
+    scale = min(MOST, max(closer, SMALL / longer))
     lines: list[Line] = []
     for x, y, tile in _tiles(picture):
         lines += [_moved(line, x, y) for line in find_lines(networks, tile, scale)]

@@ -80,9 +80,15 @@ def test_text_is_searched_for_until_nothing_is_found():
 
 
 def test_what_is_found_again_and_again_is_refused():
+    places = iter(Box(20 * i, 1, 20 * i + 9, 9) for i in range(10))
     with pytest.raises(CannotVouch) as refusal:
-        look_at_picture(lambda _picture, _near: [Box(1, 1, 9, 9)], frames(1)[0])
+        look_at_picture(lambda _picture, _near: [next(places)], frames(1)[0])
     assert refusal.value.rule == "pixels-hold-text"
+
+
+def test_what_is_found_where_nothing_is_left_is_let_pass():
+    boxes = look_at_picture(lambda _picture, _near: [Box(1, 1, 9, 9)], frames(1)[0])
+    assert boxes == [Box(1, 1, 9, 9)]
 
 
 @pytest.mark.parametrize(
