@@ -75,6 +75,9 @@ class Evidence:
         Lower-case strings that must not stand in an output.
     hints
         Lower-case strings that cleaning removes from free text.
+    weak
+        Folded words that are names here, and elsewhere not: removed only behind a title, or where one
+        stands alone in free text.
     dates
         Spellings of birth dates.
     days
@@ -87,6 +90,7 @@ class Evidence:
     retained: frozenset[int] = frozenset()
     strings: dict[str, int] = field(default_factory=dict)
     hints: dict[str, int] = field(default_factory=dict)
+    weak: dict[str, int] = field(default_factory=dict)
     dates: dict[str, int] = field(default_factory=dict)
     days: dict[date, int] = field(default_factory=dict)
     spared: set[str] = field(default_factory=set)
@@ -102,6 +106,7 @@ class Evidence:
             for mine, theirs in (
                 (whole.strings, part.strings),
                 (whole.hints, part.hints),
+                (whole.weak, part.weak),
                 (whole.dates, part.dates),
             ):
                 for string, tag in theirs.items():
@@ -112,10 +117,19 @@ class Evidence:
         return whole
 
     def __getstate__(self) -> tuple[object, ...]:
-        return (self.body_parts, self.retained, self.strings, self.hints, self.dates, self.days, self.spared)
+        return (
+            self.body_parts,
+            self.retained,
+            self.strings,
+            self.hints,
+            self.weak,
+            self.dates,
+            self.days,
+            self.spared,
+        )
 
     def __setstate__(self, state: tuple[object, ...]) -> None:
-        names = ("body_parts", "retained", "strings", "hints", "dates", "days", "spared")
+        names = ("body_parts", "retained", "strings", "hints", "weak", "dates", "days", "spared")
         for name, value in zip(names, state, strict=True):
             setattr(self, name, value)
         self._seen = set()
@@ -168,6 +182,9 @@ class Evidence:
     def _names(self, tag: int, text: str, *, sure: bool = True) -> None:
         for string in name_strings(text, self._is_common):
             (self.strings if sure else self.hints).setdefault(string, tag)
+        for word in words(text):
+            if self._vocabulary.could_be_name(word.folded) and self._is_common(word.folded):
+                self.weak.setdefault(word.folded, tag)
 
     def _value(self, tag: int, text: str) -> None:
         value = text.casefold()

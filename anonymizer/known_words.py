@@ -31,6 +31,8 @@ _MAX_GAP: Final = 4
 _MIN_CUT: Final = 4
 _INITIAL_MARK: Final = frozenset(".,^'\u2019")
 _SHORT: Final = 3
+_TITLE: Final = re.compile(r"(?<![^\W_])(?:dr|prof|mrs|herrn?|frau|mme|sra)[. ]{1,2}$", re.IGNORECASE)
+_NEXT_WORD: Final = re.compile(r" [^\W\d_]")
 _MIN_GENITIVE: Final = 4
 #: Letters of a spelling that is not the given one.
 _MIN_RESPELLED: Final = 5
@@ -54,6 +56,8 @@ class KnownWords:
             self._add(string, certain=True)
         for string in evidence.hints if hints else ():
             self._add(string, certain=False)
+        self._weak = frozenset(evidence.weak)
+        self._free = hints
         self._births = {day for day, tag in evidence.days.items() if tag in BIRTH_DATES}
         self._days = set(evidence.days)
         for day in self._days:
@@ -111,10 +115,15 @@ class KnownWords:
 
     def find(self, text: str) -> list[Finding]:
         """Known strings of a text, unordered."""
-        if not self._phrases and not self._dense:
+        if not (self._phrases or self._dense or self._weak):
             return []
         found_words = words(text)
         found = self._sequences(text, found_words)
+        found += [
+            Finding(word.start, word.end, "hint")
+            for word in found_words
+            if word.folded in self._weak and self._is_name_here(text, word)
+        ]
         for word in found_words:
             parts = camel_words(text, word)
             if parts:
@@ -153,6 +162,13 @@ class KnownWords:
                 return False
             gaps += gap
         return not initials or len(sequence) == 1 or bool(_INITIAL_MARK & set(gaps))
+
+    def _is_name_here(self, text: str, word: Word) -> bool:
+        """Whether a word that is a name, too, is meant as one: it has a title, or no word follows it."""
+        if _TITLE.search(text[: word.start]):
+            return True
+        alone = self._free and word.end - word.start > _SHORT and text[word.start].isupper()
+        return alone and _NEXT_WORD.match(text, word.end) is None
 
     def _cut_off(self, text: str, last: Word) -> list[Finding]:
         """A name that was cut where a field ended."""

@@ -232,6 +232,17 @@ def test_the_same_input_gives_the_same_evidence_in_any_number_of_visits():
     assert list(once.strings) == list(twice.strings)
 
 
+def test_a_name_that_is_a_word_goes_where_it_is_meant_as_a_name():
+    found = evidence(name="Brown^Rose")
+    free, scan = TextCleaner(found, aggressive=True), TextCleaner(found)
+    assert free.clean("Brown^Abdomen AP") == "Abdomen AP"
+    assert free.clean("CT Thorax (Brown)") == "CT Thorax"
+    assert scan.clean("dr. brown, T1 sag") == "T1 sag"
+    for text in ("Brown tumor", "brown fat", "brown"):
+        assert free.clean(text) == text
+    assert scan.clean("Brown^Abdomen AP") == "Brown^Abdomen AP"
+
+
 @pytest.mark.parametrize("name", ["Head^Young", "Long^White", "Young^Brain"])
 def test_words_of_the_standard_are_looked_for_as_a_whole_name_only(name):
     family, given = name.split("^")
