@@ -175,6 +175,10 @@ class Pass:
             return None
         if kind == "text":
             return self._leaves.text(tag, element, "known" if action == "K" else "free", codecs)
+        # Also in an item of another value type, or of none: what the options say of dates.
+        action = self._tools.content.of_dates
+        if not action:
+            return None
         vr = {"datetime": "DT", "date": "DA", "time": "TM"}[kind]
         return self._leaves.date(tag, value, vr, self._tools.days if action == "C" else 0)
 

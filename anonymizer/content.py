@@ -52,6 +52,11 @@ class ContentRules:
         self._rules = rules
         self._profile = profile
 
+    @property
+    def of_dates(self) -> str:
+        """What the options say of dates: `K`, `C` or, where they say nothing, an empty string."""
+        return self._profile.decide(_OPTIONS_OF_DATES)[0]
+
     def action(self, item: Dataset) -> str:
         """`X`, `D`, `K`, `C` or, where neither table nor value type say anything, an empty string."""
         value_type = text_value(item, VALUE_TYPE)
@@ -61,8 +66,7 @@ class ContentRules:
             # Both removal and a dummy satisfy X/D; the dummy keeps templates valid.
             return action or ("D" if rule.basic == "X/D" else rule.basic)
         if value_type in _DATES:
-            action, _ = self._profile.decide(_OPTIONS_OF_DATES)
-            return action or "X"
+            return self.of_dates or "X"
         return "D" if value_type == "PNAME" else ""
 
 

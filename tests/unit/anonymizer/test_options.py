@@ -297,6 +297,15 @@ def test_dates_in_content_follow_the_option(report, to_bytes):
     assert _kept(kept, to_bytes(report))["Acquisition Date/DATE"].Date == "20240229"
 
 
+def test_a_date_in_an_item_without_a_value_type_follows_the_option_too(report, to_bytes):
+    stray = Dataset()
+    stray.Date, stray.DateTime = "19310405", "19310405101112"
+    report.ContentSequence.append(stray)
+    for options in ((), (Option.RETAIN_LONGITUDINAL_MODIFIED_DATES,)):
+        out = engine_of(Option.CLEAN_STRUCTURED_CONTENT, *options).deidentify(to_bytes(report))
+        assert b"19310405" not in out.data
+
+
 def test_items_that_others_name_by_position_are_replaced_in_place(report, to_bytes):
     reference = Dataset()
     reference.RelationshipType = "INFERRED FROM"
