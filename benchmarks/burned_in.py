@@ -123,7 +123,8 @@ def main() -> None:
     arguments = parser.parse_args()
     cleaner = PixelCleaner()
     clean(cleaner, as_image(np.zeros((64, 64), np.uint8)))  # loads the networks
-    covered(cleaner, range(arguments.first, arguments.first + arguments.seeds))
+    if arguments.seeds:
+        covered(cleaner, range(arguments.first, arguments.first + arguments.seeds))
     unchanged(cleaner, clean_frames(arguments.frames, arguments.most))
 
 

@@ -102,6 +102,7 @@ def _around(boxes: list[Box], picture: NDArray[np.uint8]) -> Box:
 
 def _candidates(networks: Networks, picture: NDArray[np.uint8], size: int, closer: float = 1.0) -> list[Line]:
     longer = max(picture.shape[:2])
+    giant = GIANT * max(SMALL, size)
     scale = min(MOST, max(closer, SMALL / longer))
     lines: list[Line] = []
     for x, y, tile in _tiles(picture):
@@ -111,15 +112,14 @@ def _candidates(networks: Networks, picture: NDArray[np.uint8], size: int, close
     small: list[Line] = []
     giants: list[Line] = []
     for line in lines:
-        giant = min(line.y1 - line.y0, line.x1 - line.x0) > GIANT * size
-        (giants if giant else small).append(line)
+        (giants if min(line.y1 - line.y0, line.x1 - line.x0) > giant else small).append(line)
     if giants:
         # Text that is drawn on anatomy hangs together with it: without the broad shades it stands alone.
         x0, y0 = min(line.x0 for line in giants), min(line.y0 for line in giants)
         x1, y1 = max(line.x1 for line in giants), max(line.y1 for line in giants)
         for x, y, tile in _tiles(_flattened(picture[y0:y1, x0:x1])):
             again = (_moved(line, x0 + x, y0 + y) for line in find_lines(networks, tile, scale))
-            small += [line for line in again if min(line.turned[1]) <= GIANT * size]
+            small += [line for line in again if min(line.turned[1]) <= giant]
     return _distinct(small)
 
 
@@ -171,8 +171,9 @@ def _alike(a: Line, b: Line) -> bool:
 
 
 def _size(picture: NDArray[np.uint8]) -> int:
-    """The longer side, by which heights of text are judged; of small pictures a usual one."""
-    return max(SMALL, *map(int, picture.shape[:2]))
+    """The longer side, by which heights of text are judged."""
+    rows, columns = map(int, picture.shape[:2])
+    return max(rows, columns)
 
 
 def _is_text(line: Line, reading: Reading, size: int) -> bool:
