@@ -15,7 +15,7 @@ from anonymizer.dummies import dummy, dummy_items
 from anonymizer.leaves import Leaves, Tools, age
 from anonymizer.plan import REPEATING, Entry, Plan, Step, resolve
 from anonymizer.private import creator_tag, fitting, private_tags
-from anonymizer.text import encodings
+from anonymizer.text.encoding import encodings
 from anonymizer.values import NUMBER_VRS
 
 CONTENT_SEQUENCE: Final = 0x0040A730

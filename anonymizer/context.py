@@ -14,12 +14,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from anonymizer.evidence import Evidence
+from anonymizer.text.evidence import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from anonymizer.element_text import ElementText
+    from anonymizer.text.elements import ElementText
 
 
 @dataclass(frozen=True, slots=True)

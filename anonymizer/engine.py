@@ -10,15 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from anonymizer.actions import Pass
-from anonymizer.cleaning import TextCleaner
 from anonymizer.codec import Codec, Dataset, Element
 from anonymizer.content import ContentRules
 from anonymizer.context import StudyContext, Survey
 from anonymizer.dates import DateMapper, shift
-from anonymizer.element_text import ElementText
 from anonymizer.eligibility import WAIVE_LOOK, check_instance, check_transfer_syntax
 from anonymizer.errors import CannotVouch, OptionUnavailable
-from anonymizer.evidence import Evidence
 from anonymizer.leaves import Tools
 from anonymizer.markers import MARKERS, markers
 from anonymizer.outcome import (
@@ -42,7 +39,10 @@ from anonymizer.table import (
     load_safe_private,
     load_table,
 )
-from anonymizer.text import encodings, plain_text
+from anonymizer.text.cleaning import TextCleaner
+from anonymizer.text.elements import ElementText
+from anonymizer.text.encoding import encodings, plain_text
+from anonymizer.text.evidence import Evidence
 from anonymizer.uids import PatientMapper, UidMapper
 from anonymizer.validation import IodValidator
 from anonymizer.verify import Verifier

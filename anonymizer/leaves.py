@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anonymizer.content import ContentRules
-    from anonymizer.element_text import ElementText
+    from anonymizer.text.elements import ElementText
 
 CODE_MEANING: Final = 0x00080104
 #: Years; HIPAA's safe harbour counts all ages above as one.

@@ -17,7 +17,7 @@ from anonymizer.part10 import text_value
 from anonymizer.pixels.extent import PIXELS
 from anonymizer.profile import Option, Profile
 from anonymizer.report import InstanceReport
-from anonymizer.text import encodings, to_json
+from anonymizer.text.encoding import encodings, to_json
 
 if TYPE_CHECKING:
     from anonymizer.actions import Pass

@@ -20,7 +20,7 @@ from anonymizer.outcome import keyword
 from anonymizer.part10 import Part10, standard_dictionary, text_value
 from anonymizer.pixels.extent import PIXELS
 from anonymizer.table import load_table
-from anonymizer.text import CHARACTER_SET, ENCODED_VRS, decode, encodings, from_json
+from anonymizer.text.encoding import CHARACTER_SET, ENCODED_VRS, decode, encodings, from_json
 from anonymizer.uids import ROOT, PatientMapper, is_registered
 
 if TYPE_CHECKING:

@@ -20,26 +20,26 @@ from anonymizer.codec import Encapsulated
 from anonymizer.content import VALUES as CONTENT_VALUES
 from anonymizer.dummies import DUMMY_TEXTS
 from anonymizer.errors import CannotVouch
-from anonymizer.evidence import BIRTH_DATES
 from anonymizer.outcome import keyword
 from anonymizer.pixels.extent import PIXELS
 from anonymizer.plan import REPEATING, Step
 from anonymizer.private import creator_tag, private_tags
 from anonymizer.profile import Option
-from anonymizer.text import decode, encodings
+from anonymizer.text.encoding import decode, encodings
+from anonymizer.text.evidence import BIRTH_DATES
 from anonymizer.uids import is_registered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anonymizer.codec import Dataset, Element
-    from anonymizer.element_text import ElementText
-    from anonymizer.evidence import Evidence
     from anonymizer.part10 import Part10
     from anonymizer.plan import Plan
     from anonymizer.private import PrivateTag
     from anonymizer.profile import Profile
     from anonymizer.table import Table
+    from anonymizer.text.elements import ElementText
+    from anonymizer.text.evidence import Evidence
 
 #: VRs of pixels; anything else under their tag is searched.
 SAMPLE_VRS: Final = frozenset({"OB", "OB or OW", "OD", "OF", "OL", "OV", "OW"})

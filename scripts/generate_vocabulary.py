@@ -31,8 +31,8 @@ from pydicom._private_dict import private_dictionaries
 from pydicom._uid_dict import UID_dictionary
 from pydicom.sr._concepts_dict import concepts
 
-from anonymizer.vocabulary import CURATED, read_sections
-from anonymizer.words import fold
+from anonymizer.text.vocabulary import CURATED, read_sections
+from anonymizer.text.words import fold
 
 PACKAGE = Path(__file__).resolve().parent.parent / "anonymizer"
 #: Family names that Faker lacks, among our words.

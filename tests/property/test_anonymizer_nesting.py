@@ -13,8 +13,8 @@ from anonymizer.errors import CannotVouch, Unreadable
 from anonymizer.part10 import Part10, standard_dictionary
 from anonymizer.plan import REPEATING
 from anonymizer.table import load_attribute_types, load_table
+from anonymizer.text.vocabulary import load_vocabulary
 from anonymizer.uids import UidMapper
-from anonymizer.vocabulary import load_vocabulary
 
 TABLE = load_table()
 DICTIONARY = standard_dictionary(TABLE)

@@ -7,12 +7,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom.sr._concepts_dict import concepts
 
-from anonymizer.cleaning import TextCleaner
 from anonymizer.codec import Element
-from anonymizer.evidence import Evidence
-from anonymizer.vocabulary import load_vocabulary
-from anonymizer.words import fold, words
-from anonymizer.written_dates import find_dates, respell
+from anonymizer.text.cleaning import TextCleaner
+from anonymizer.text.evidence import Evidence
+from anonymizer.text.vocabulary import load_vocabulary
+from anonymizer.text.words import fold, words
+from anonymizer.text.written_dates import find_dates, respell
 
 VOCABULARY = load_vocabulary()
 MEANINGS = sorted(

@@ -5,9 +5,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from anonymizer.cleaning import TextCleaner
 from anonymizer.codec import Element
-from anonymizer.evidence import Evidence
+from anonymizer.text.cleaning import TextCleaner
+from anonymizer.text.evidence import Evidence
 
 
 def header(**values: str) -> dict[int, Element]:

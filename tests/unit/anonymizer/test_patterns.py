@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from anonymizer.patterns import find_patterns
-from anonymizer.vocabulary import load_vocabulary
+from anonymizer.text.patterns import find_patterns
+from anonymizer.text.vocabulary import load_vocabulary
 
 VOCABULARY = load_vocabulary()
 

@@ -3,17 +3,17 @@ from __future__ import annotations
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
-from anonymizer.cleaning import TextCleaner
 from anonymizer.codec import Element
-from anonymizer.element_text import ElementText
 from anonymizer.engine import Engine
 from anonymizer.errors import CannotVouch
-from anonymizer.evidence import Evidence
 from anonymizer.markers import markers
 from anonymizer.part10 import Part10, standard_dictionary
 from anonymizer.plan import Plan
 from anonymizer.profile import Profile
 from anonymizer.table import load_attribute_types, load_known_attributes, load_table
+from anonymizer.text.cleaning import TextCleaner
+from anonymizer.text.elements import ElementText
+from anonymizer.text.evidence import Evidence
 from anonymizer.verify import Verifier
 
 KEY = bytes(range(32))

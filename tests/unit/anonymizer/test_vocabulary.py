@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from anonymizer.names import name_strings
-from anonymizer.vocabulary import load_vocabulary, standard_meanings
-from anonymizer.words import fold, spellings, words
+from anonymizer.text.names import name_strings
+from anonymizer.text.vocabulary import load_vocabulary, standard_meanings
+from anonymizer.text.words import fold, spellings, words
 
 VOCABULARY = load_vocabulary()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.words import INSIDE
+from anonymizer.text.words import INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,17 +13,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.findings import Finding
-from anonymizer.identifying_tags import BIRTH_DATES
-from anonymizer.names import DENSE, MIN_DIGITS
-from anonymizer.vocabulary import load_vocabulary
-from anonymizer.words import Word, camel_words, fold, spellings, words
-from anonymizer.written_dates import WrittenDate, find_dates
+from anonymizer.text.findings import Finding
+from anonymizer.text.identifying_tags import BIRTH_DATES
+from anonymizer.text.names import DENSE, MIN_DIGITS
+from anonymizer.text.vocabulary import load_vocabulary
+from anonymizer.text.words import Word, camel_words, fold, spellings, words
+from anonymizer.text.written_dates import WrittenDate, find_dates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anonymizer.evidence import Evidence
+    from anonymizer.text.evidence import Evidence
 
 #: Characters between two words of a known string, at most.
 _MAX_GAP: Final = 4

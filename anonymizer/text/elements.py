@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Final
 from pydicom.charset import encode_string
 
 from anonymizer.codec import Element
-from anonymizer.text import ENCODED_VRS, SINGLE_VRS, decode
+from anonymizer.text.encoding import ENCODED_VRS, SINGLE_VRS, decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from anonymizer.cleaning import TextCleaner
-    from anonymizer.evidence import Evidence
+    from anonymizer.text.cleaning import TextCleaner
+    from anonymizer.text.evidence import Evidence
 
 #: Texts that are remembered; beyond, each is read anew.
 REMEMBERED: Final = 20_000

@@ -19,7 +19,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Final, cast
 
-from anonymizer.words import fold, spellings
+from anonymizer.text.words import fold, spellings
 
 CURATED: Final = "radiology_words.txt"
 _PROPER: Final = frozenset({"eponyms", "products"})

@@ -16,16 +16,16 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.check_digits import is_identity_number
-from anonymizer.contact_patterns import find_contacts
-from anonymizer.findings import Finding, without_overlaps
-from anonymizer.person_patterns import find_people
+from anonymizer.text.check_digits import is_identity_number
+from anonymizer.text.contact_patterns import find_contacts
+from anonymizer.text.findings import Finding, without_overlaps
+from anonymizer.text.person_patterns import find_people
+from anonymizer.text.words import fold
+from anonymizer.text.written_dates import find_dates
 from anonymizer.uids import is_registered
-from anonymizer.words import fold
-from anonymizer.written_dates import find_dates
 
 if TYPE_CHECKING:
-    from anonymizer.vocabulary import Vocabulary
+    from anonymizer.text.vocabulary import Vocabulary
 
 __all__ = ["Finding", "find_patterns"]
 

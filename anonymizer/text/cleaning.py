@@ -12,19 +12,19 @@ from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.findings import Finding, without_overlaps
-from anonymizer.known_words import KnownWords
-from anonymizer.neighbours import unknown_names, with_neighbours
-from anonymizer.patterns import find_patterns
-from anonymizer.tidy import without
-from anonymizer.vocabulary import load_vocabulary, standard_meanings
-from anonymizer.words import fold, words
-from anonymizer.written_dates import WrittenDate, find_dates, respell
+from anonymizer.text.findings import Finding, without_overlaps
+from anonymizer.text.known_words import KnownWords
+from anonymizer.text.neighbours import unknown_names, with_neighbours
+from anonymizer.text.patterns import find_patterns
+from anonymizer.text.tidy import without
+from anonymizer.text.vocabulary import load_vocabulary, standard_meanings
+from anonymizer.text.words import fold, words
+from anonymizer.text.written_dates import WrittenDate, find_dates, respell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from anonymizer.evidence import Evidence
+    from anonymizer.text.evidence import Evidence
 
 __all__ = ["Finding", "TextCleaner"]
 

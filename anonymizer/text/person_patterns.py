@@ -12,11 +12,11 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.findings import Finding
-from anonymizer.words import fold
+from anonymizer.text.findings import Finding
+from anonymizer.text.words import fold
 
 if TYPE_CHECKING:
-    from anonymizer.vocabulary import Vocabulary
+    from anonymizer.text.vocabulary import Vocabulary
 
 #: Behind which any word written as a name is one.
 _SURE_TITLES: Final = r"Dr\.|Prof\.|Professor|Doktor|Docteur|Mr\.|Mrs\.|Ms\.|Herrn|Hr\.|Mme\.?|Mlle\.?|Monsieur|Dott\.(?:ssa)?|Priv\.-Doz\."

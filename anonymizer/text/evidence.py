@@ -26,7 +26,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.identifying_tags import (
+from anonymizer.part10 import text_value
+from anonymizer.text.encoding import decode, encodings
+from anonymizer.text.identifying_tags import (
     BIRTH_DATES,
     IDENTIFIERS,
     LESS_SURE,
@@ -34,12 +36,10 @@ from anonymizer.identifying_tags import (
     NUMBERED,
     ORGANIZATIONS,
 )
-from anonymizer.names import name_strings
-from anonymizer.part10 import text_value
-from anonymizer.patterns import find_patterns
-from anonymizer.text import decode, encodings
-from anonymizer.vocabulary import Vocabulary, load_vocabulary
-from anonymizer.words import fold, words
+from anonymizer.text.names import name_strings
+from anonymizer.text.patterns import find_patterns
+from anonymizer.text.vocabulary import Vocabulary, load_vocabulary
+from anonymizer.text.words import fold, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

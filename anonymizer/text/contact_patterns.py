@@ -12,11 +12,11 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.findings import Finding
-from anonymizer.words import words
+from anonymizer.text.findings import Finding
+from anonymizer.text.words import words
 
 if TYPE_CHECKING:
-    from anonymizer.vocabulary import Vocabulary
+    from anonymizer.text.vocabulary import Vocabulary
 
 
 _PHONE_LABEL: Final = (

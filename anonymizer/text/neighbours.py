@@ -7,14 +7,14 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from anonymizer.findings import Finding, without_overlaps
-from anonymizer.person_patterns import PARTICLES, looks_like_name, without_terms
-from anonymizer.words import fold, words
+from anonymizer.text.findings import Finding, without_overlaps
+from anonymizer.text.person_patterns import PARTICLES, looks_like_name, without_terms
+from anonymizer.text.words import fold, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anonymizer.vocabulary import Vocabulary
+    from anonymizer.text.vocabulary import Vocabulary
 
 _TITLE_BEFORE: Final = re.compile(
     r"(?<!\w)(?:(?:Dr|Prof|Professor|Mr|Mrs|Ms|Miss|Herrn?|Frau|Hr|Fr|Mme|Mlle|Sra?|Srta|Dra|Dott|med|rer|nat|habil|univ"

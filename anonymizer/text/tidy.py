@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from anonymizer.findings import Finding
+    from anonymizer.text.findings import Finding
 
 _BEFORE: Final = re.compile(r"[ \t,;:^_/|=*#&+.\u2013-]*$")
 _AFTER: Final = re.compile(r"[ \t,;:^_/|=*#&+.\u2013-]*")

@@ -1,0 +1,1 @@
+"""Text: who is named in a study, what in a string identifies somebody, and its removal."""
