@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +26,8 @@ from anonymizer.profile import Option, Profile
 from dicom_node.settings import DeidentificationSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from leak_corpus.model import Case
 
 SEED = 1
@@ -50,11 +51,6 @@ PROFILES = {
     ),
     "node": DeidentificationSettings().options,
 }
-#: Cases that the de-identifier cannot pass yet, by profile.
-KNOWN: dict[str, list[str]] = json.loads(
-    Path(__file__).with_name("leak_corpus_known.json").read_text("utf-8")
-)
-PENDING = pytest.mark.xfail(strict=True, reason="the de-identifier does not do this yet")
 
 
 @pytest.fixture(scope="session")
@@ -69,12 +65,7 @@ def engines() -> dict[str, Engine]:
 
 def cases() -> list[object]:
     return [
-        pytest.param(
-            profile,
-            case,
-            id=f"{profile}-{case}",
-            marks=[PENDING] if case in KNOWN[profile] else [],
-        )
+        pytest.param(profile, case, id=f"{profile}-{case}")
         for profile in PROFILES
         for case in case_ids()
         if profile == "research" or case.startswith(WHERE_PIXELS_MATTER)
@@ -92,11 +83,7 @@ def test_what_is_planted_goes_and_the_rest_stays(engines, profile, case_id):
 
 @pytest.mark.parametrize(
     ("profile", "seed"),
-    [
-        pytest.param(name, seed, marks=[PENDING] if any(KNOWN.values()) else [])
-        for name, seeds in HELD_OUT_SEEDS.items()
-        for seed in seeds
-    ],
+    [(name, seed) for name, seeds in HELD_OUT_SEEDS.items() for seed in seeds],
 )
 def test_held_out_seeds_leak_nothing_and_almost_all_actions_are_right(engines, profile, seed):
     options = PROFILES[profile]

@@ -141,7 +141,7 @@ def invent(rng: random.Random, seed: int) -> Person:
         phone=rng.choice(pool(phones, seed)),
         mail=f"{handle}@{host}",
         url=f"https://{host}/worklist/{digits(6)}",
-        ssn=f"{digits(3)}-{rng.randint(10, 99)}-{digits(4)}",
+        ssn=f"{rng.randint(100, 665)}-{rng.randint(10, 99)}-{digits(4)}",
         station=f"{town[:4].upper()}CT{digits(3)}",
         serial=f"SN{digits(7)}",
         physician=(families[1], givens[2]),
