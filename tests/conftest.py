@@ -3,6 +3,12 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# CI draws the same examples in every run: new ones are for those who can mend what they find.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 pytest_plugins = ["ports", "dcmtk", "real_orthanc", "running_node", "head_series", "real_heads"]
 

@@ -69,6 +69,7 @@ _PLACES: Final[tuple[tuple[bool, str], ...]] = (
     (True, rf"(?<![\w.])\d{{1,5}}[a-zA-Z]?,? (?:{_CAP} ){{1,3}}(?:St|Dr|Ct|Pl|Ln|Way|Place|Sq)(?!\w)\.?"),
     (False, rf"(?<!\w)(?:(?:Große|Grosse|Kleine|Alte|Neue|Obere|Untere|Lange|Hohe|Sankt|St\.|Prof\.|Dr\.) ?-?)?{_CAP.replace('*', '*?')}(?:stra(?:ß|ss)e|str\.|gasse|allee|chaussee|straat|laan|plein|gracht|dreef|singel|steeg|boulevard|hof|pad) ?\d{{1,4}} ?[a-z]?(?!\w)"),
     (True, rf"(?<!\w){_CAP.replace('*', '*?')}(?:weg|platz|ring|damm|ufer|steig|stieg|graben|berg|hof|kade|dijk|markt|pfad|tor|wall|park) \d{{1,4}} ?[a-z]?(?!\w)"),
+    (True, rf"(?<![\w.])\d{{1,5}}[a-zA-Z]?,? {_CAP.replace('*', '*?')}(?:stra(?:ß|ss)e|gasse|allee|weg|platz|ring|damm|ufer|steig|graben|berg|hof|straat|laan|plein)(?=, ?[A-ZÀ-Þ][^\W\d_]+(?:[ -][A-ZÀ-Þ][^\W\d_]+)?,? \d{{4,5}}(?!\d))"),
     (False, rf"(?<!\w)(?:(?:Am|An der|An den|Auf der|Auf dem|Im|In der|Zum|Zur|Unter den|Alte[rn]?|Neue[rn]?|Große|Kleine|Lange) )?{_CAP}[ -](?:Stra(?:ß|ss)e|Str\.|Allee|Platz|Weg|Ring|Damm|Ufer|Gasse) \d{{1,4}} ?[a-z]?(?!\w)"),
     (True, rf"(?<!\w)(?:Am|An der|An den|Auf der|Auf dem|Im|In der|In den|Zum|Zur|Unter den|Hinter der|Vor dem) {_CAP} \d{{1,4}} ?[a-z]?(?![\w.])"),
     (False, rf"(?<![\w.])\d{{1,4}}(?: ?(?:bis|ter))?,? (?:[Rr]ue|[Aa]venue|[Aa]v\.|[Bb]oulevard|[Bb]d\.?|[Pp]lace|[Cc]hemin|[Aa]llée|[Ii]mpasse|[Qq]uai|[Cc]ours|[Rr]oute|[Ss]quare) (?:(?:de|du|des|la|le|les) |l['\u2019]|d['\u2019]){{0,3}}{_CAP}(?:[ -]{_CAP}){{0,3}}"),

@@ -55,6 +55,8 @@ _GAP: Final = re.compile(
 _REST_OF_ADDRESS: Final = re.compile(
     r"\s*,\s*(?:(?P<code>\d{4,5}(?:-\d{4})?(?: ?[A-Z]{2})?(?!\w))(?: (?P<place>[A-ZÀ-Þ][^\W\d_]+)(?!\w))?|(?P<town>[A-ZÀ-Þ][^\W\d_]+(?:[ -][A-ZÀ-Þ][^\W\d_]+)?(?: \d{4,5})?)(?![\w])|(?:Piso|Puerta|Apt\.?|Esc\.?) ?\w+)|\s+(?:Piso|Puerta|Apt\.?|Suite|Esc\.?) ?\w+"
 )
+#: A code behind a comma: what stands before it is a town, whatever else its words mean.
+_CODE_BEHIND: Final = re.compile(r", ?\d{5}(?!\w)")
 _MIN_ALONE: Final = 4
 _MIN_GIVEN: Final = 3
 
@@ -110,7 +112,7 @@ def _end_of_address(text: str, end: int, vocabulary: Vocabulary) -> int:
         )
         named = [word for word in words(text[first : match.end()]) if word.folded.isalpha()]
         terms = [word.start + first for word in named if vocabulary.is_common(word.folded)]
-        if terms:
+        if terms and not (match["town"] and _CODE_BEHIND.match(text, match.end())):
             return max(end, len(text[: terms[0]].rstrip(" ,-")))
         end = match.end()
     return end

@@ -32,6 +32,9 @@ LIKE_NAMES = {
     "Rio Limon Dairy Criollo cattle breed",
 }
 
+#: Titles of persons go with the name behind them, and so does what reads like initials.
+BESIDE_NAMES = {"Circulating Nurse", "Nurse", "P.R.U.", "procion brilliant blue MRS stain"}
+
 LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéèçñøłšžğ"
 parts = st.text(LETTERS, min_size=3, max_size=10).filter(
     lambda name: not VOCABULARY.is_common(fold(name)) and not VOCABULARY.is_common(fold(name.upper()))
@@ -120,7 +123,7 @@ def test_no_known_number_is_left(patient_id, before, after, head, tail):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.sampled_from(sorted(set(MEANINGS) - LIKE_NUMBERS)), parts, cases, separators)
+@given(st.sampled_from(sorted(set(MEANINGS) - LIKE_NUMBERS - BESIDE_NAMES)), parts, cases, separators)
 def test_only_the_name_leaves_a_medical_phrase(meaning, name, case, separator):
     evidence = evidence_of(name, "Zwitscherine", "1234567")
     if not {word.folded for word in words(meaning)}.isdisjoint(word.folded for word in words(name)):

@@ -149,6 +149,7 @@ def test_technique_and_medicine_are_left_alone(text):
         ("aged 95", "age", "aged 95"),
         ("101 ans", "age", "101 ans"),
         ("Hauptstraße 5, 12345 Musterstadt", "address", "Hauptstraße 5"),
+        ("moved to 824 Kirchweg, Montarvel, 36659", "address", "824 Kirchweg"),
         ("221B Baker Street", "address", "221B Baker Street"),
         ("12 rue de la Paix", "address", "12 rue de la Paix"),
         ("Calle Mayor 5", "address", "Calle Mayor 5"),
