@@ -7,6 +7,7 @@ PS3.15 Annex E; PS3.3 §C.12.1 (SOP Common), §C.7.1.1 (Patient Identity Removed
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from anonymizer.actions import Pass
@@ -128,6 +129,13 @@ class Engine:
         self._redacts = redact
         self._validator = IodValidator.where_installed(self._part10) if validate else None
         self._identity_tags = self._types.identity | CORE_IDENTITY | RETIRED_IDENTITY | {MARKERS[3]}
+
+    def warm_up(self) -> None:
+        """Read what the first instance would wait for: the vocabulary, and the text networks if used."""
+        self._words(Evidence(self._types.body_parts), "").clean(Element("LO", b"Dr. A 1.1.2001"), (), "free")
+        if Option.CLEAN_PIXEL_DATA in self.profile:
+            with suppress(CannotVouch):  # each picture will be kept back with that reason
+                self._pixels.warm_up()
 
     def survey(self, part10: bytes) -> Survey:
         """Read what an instance tells about its study, before any is de-identified.

@@ -90,6 +90,16 @@ class PixelCleaner:
         self._lock = Lock()
         self._networks: Networks | None = None
 
+    def warm_up(self) -> None:
+        """Read the text networks now, so that the first picture need not wait.
+
+        Raises
+        ------
+        CannotVouch
+            `pixels-not-looked-at`: they are not installed.
+        """
+        self._loaded()
+
     def clean(
         self, dataset: Dataset, transfer_syntax_uid: str, codec: Codec, *, thorough: bool | None
     ) -> PixelOutcome:

@@ -65,13 +65,12 @@ class Built:
     services: Services
     review: ReviewDesk
     close_database: Callable[[], None]
-    sweep: Callable[[], None]
     registry: ModelRegistry
     uids: UidAdapter
     metrics: PrometheusMetrics
     watermark: DiskWatermark
     engine: ProcessEngine
-    encoder: Encoder
+    warm_up: tuple[Callable[[], None], ...]
 
 
 def build_registry(settings: Settings) -> ModelRegistry:
@@ -133,7 +132,8 @@ def build_services(settings: Settings) -> Built:
         timeout_s=settings.inference.timeout_s,
         min_confidence=settings.inference.min_confidence,
     )
-    anonymizer = AnonymizerAdapter(build_anonymizer(settings, master, models=engine), Restorer(pseudonym_key))
+    deidentification = build_anonymizer(settings, master, models=engine)
+    anonymizer = AnonymizerAdapter(deidentification, Restorer(pseudonym_key))
     encoder = Encoder(uids.derived_uid)
     services = Services(
         clock=clock,
@@ -173,7 +173,15 @@ def build_services(settings: Settings) -> Built:
         review.settle()
 
     return Built(
-        services, review, database.dispose, sweep, registry, uids, metrics, watermark, engine, encoder
+        services,
+        review,
+        database.dispose,
+        registry,
+        uids,
+        metrics,
+        watermark,
+        engine,
+        (engine.warm_up, encoder.warm_up, deidentification.warm_up, sweep),
     )
 
 
@@ -267,7 +275,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(built.engine.warm_up, built.encoder.warm_up, built.sweep, retention.start),
+            warm_up=(*built.warm_up, retention.start),
             close=(retention.stop, built.engine.close, built.close_database),
         )
     )
