@@ -41,7 +41,12 @@ def test_pages_fit_are_named_and_readable(purged_study, open_page, expecting, sa
     expecting(page.locator(".live.on")).to_be_visible()
     preview = page.locator("a.preview img")
     preview.scroll_into_view_if_needed()
-    page.wait_for_function("document.querySelector('a.preview img').naturalWidth > 0")
+    # The page's own policy forbids the evaluation that `wait_for_function` polls with.
+    for _ in range(100):
+        if preview.evaluate("(image) => image.naturalWidth"):
+            break
+        page.wait_for_timeout(100)
+    assert preview.evaluate("(image) => image.naturalWidth") > 0
 
     assert_sound(page)
     save(page, f"dashboard-{width}-{scheme}", full_page=True)
