@@ -30,7 +30,7 @@ from anonymizer.outcome import (
 )
 from anonymizer.part10 import File, Part10, standard_dictionary, text_value
 from anonymizer.pixels.cleaner import PixelCleaner
-from anonymizer.pixels.extent import PIXELS, check_described, cut_surplus
+from anonymizer.pixels.extent import PIXELS, check_described
 from anonymizer.plan import Plan
 from anonymizer.profile import Option, Profile
 from anonymizer.table import (
@@ -191,8 +191,6 @@ class Engine:
         result = work.transform(picture, 0)
         if PIXELS & result.keys():
             check_described(result, codec)
-            if cut_surplus(result, codec):
-                work.actions[0x7FE00010, "pixel-surplus"] += 1
         # The caret says that a name of one component is meant; readers doubt it otherwise.
         result[PATIENT_NAME] = Element("PN", patient.encode() + b"^")
         result[PATIENT_ID] = Element("LO", patient.encode())

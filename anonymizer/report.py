@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-#: What became of the pixels of an instance.
-PIXEL_STATES: Final = ("none", "unchanged", "redacted", "not-checked")
 
 
 @dataclass(frozen=True, slots=True, order=True)

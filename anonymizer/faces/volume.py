@@ -61,11 +61,6 @@ class Volume:
     inverted: bool
     padding: int | None
 
-    @property
-    def spacing_mm(self) -> NDArray[np.float64]:
-        """Distance of neighbouring voxels along slices, rows and columns, mm."""
-        return np.asarray(np.linalg.norm(self.affine[:3, :3], axis=0))
-
 
 def refuse(advice: str, keyword: str | None = None) -> CannotVouch:
     """The error of a series whose face cannot be removed."""
