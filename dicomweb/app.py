@@ -20,7 +20,9 @@ from dicomweb.wado.service import RetrieveService
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dicom_node.ports import Catalog, Metrics, Receiver
+    from dicom_node.ports.catalog import Catalog
+    from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.operation import Metrics
 
 
 def create_router(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastapi import Request
     from starlette.responses import Response
 
-    from dicom_node.ports import Metrics
+    from dicom_node.ports.operation import Metrics
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 #: Where a route's own path begins, after the prefix under which the router is included.

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from dicom_node.ports import AuditLog, Catalog, Pseudonymizer, Receiver, Review, StudyIndex
+    from dicom_node.ports.catalog import Catalog
+    from dicom_node.ports.identity import Pseudonymizer
+    from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.operation import AuditLog
+    from dicom_node.ports.quarantine import Review
+    from dicom_node.ports.studies import StudyIndex
     from viewer.node_info import NodeInfo
 
 _STATIC = Path(__file__).parent / "dashboard" / "static"

@@ -10,8 +10,9 @@ from dicom_node.domain.errors import ConfigurationError
 from dicomweb.client import StowSender
 
 if TYPE_CHECKING:
-    from dicom_node.ports import ResultSender
-    from dicom_node.settings import DestinationSettings, Settings
+    from dicom_node.ports.delivery import ResultSender
+    from dicom_node.settings import Settings
+    from dicom_node.settings_sections import DestinationSettings
 
 
 def build_senders(settings: Settings) -> tuple[ResultSender, ...]:

@@ -15,7 +15,7 @@ def purge(
     config: ConfigOption = None,
 ) -> None:
     """Delete the inputs of a failed or quarantined study and destroy their key; results stay."""
-    from dicom_node.app.build import build_services
+    from dicom_node.app.services import build_services
     from dicom_node.domain.errors import ConfigurationError
     from dicom_node.domain.study import ENDED
     from dicom_node.pipeline.purge import purge as purge_stage

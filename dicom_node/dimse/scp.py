@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from dicom_node.dimse.store_message import StoreRequest
-    from dicom_node.ports import Metrics, Receiver
+    from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.operation import Metrics
 
 log = structlog.get_logger(__name__)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Row
 
     from dicom_node.domain.instance import SourceInstance
-    from dicom_node.ports import Clock
+    from dicom_node.ports.operation import Clock
 
 _COLUMNS: Final = tuple(quarantine.c[name] for name in QuarantinedInstance.__dataclass_fields__)
 _HELD: Final = QuarantineState.HELD.value

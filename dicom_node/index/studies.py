@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dicom_node.domain.result import ResultEntry
     from dicom_node.domain.run import RoutingDecision, Run
     from dicom_node.domain.study import Slot, Stage, StudyRecord, StudyState
-    from dicom_node.ports import Clock
+    from dicom_node.ports.operation import Clock
 
 
 class SqlStudyIndex:

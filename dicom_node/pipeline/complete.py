@@ -12,7 +12,8 @@ from dicom_node.pipeline.polling import PollingThread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dicom_node.ports import Clock, StudyIndex
+    from dicom_node.ports.operation import Clock
+    from dicom_node.ports.studies import StudyIndex
 
 log = structlog.get_logger(__name__)
 

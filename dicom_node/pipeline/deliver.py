@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dicom_node.pipeline.services import Services
-    from dicom_node.ports import ResultSender
+    from dicom_node.ports.delivery import ResultSender
 
 #: No wait between two tries is longer, in seconds.
 MAX_BACKOFF_S = 300.0

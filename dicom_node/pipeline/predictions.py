@@ -12,7 +12,7 @@ from dicom_node.domain.run import Reason, RunStatus
 
 if TYPE_CHECKING:
     from dicom_node.domain.study import Slot
-    from dicom_node.ports import BlobStore
+    from dicom_node.ports.stores import BlobStore
 
 
 def save_prediction(store: BlobStore, slot: Slot, name: str, prediction: Prediction) -> dict[str, str]:

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
     from dicom_node.domain.instance import IncomingInstance, InstanceHeader
     from dicom_node.domain.study import Slot
     from dicom_node.pipeline.header import ScannedInstance
-    from dicom_node.ports import AuditLog, BlobStore, Metrics, Pseudonymizer, StudyIndex, Watermark
+    from dicom_node.ports.identity import Pseudonymizer
+    from dicom_node.ports.ingest import Watermark
+    from dicom_node.ports.operation import AuditLog, Metrics
+    from dicom_node.ports.stores import BlobStore
+    from dicom_node.ports.studies import StudyIndex
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dicom_node import ports
+    from dicom_node.ports.catalog import AttributeReader, Catalog
+    from dicom_node.ports.delivery import ResultSender
+    from dicom_node.ports.identity import Deidentifier, Reidentifier, Vault
+    from dicom_node.ports.models import ModelEngine, ModelRouter, OutputGate, ResultEncoder
+    from dicom_node.ports.operation import AuditLog, Clock, Metrics
+    from dicom_node.ports.quarantine import Quarantine
+    from dicom_node.ports.stores import BlobStore, DataKeys
+    from dicom_node.ports.studies import StudyIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +42,12 @@ class Stores:
         Folder for arrays on their way to a model process.
     """
 
-    spool: ports.BlobStore
-    work: ports.BlobStore
-    quarantine: ports.BlobStore
-    results: ports.BlobStore
-    keys: ports.DataKeys
-    quarantine_keys: ports.DataKeys
+    spool: BlobStore
+    work: BlobStore
+    quarantine: BlobStore
+    results: BlobStore
+    keys: DataKeys
+    quarantine_keys: DataKeys
     read: Callable[[str], bytes]
     scratch: Path
 
@@ -57,21 +64,21 @@ class Services:
         By destination name, the first wait in seconds after a failed delivery.
     """
 
-    clock: ports.Clock
-    index: ports.StudyIndex
-    catalog: ports.Catalog
-    quarantine: ports.Quarantine
-    vault: ports.Vault
+    clock: Clock
+    index: StudyIndex
+    catalog: Catalog
+    quarantine: Quarantine
+    vault: Vault
     stores: Stores
-    deidentifier: ports.Deidentifier
-    reidentifier: ports.Reidentifier
-    reader: ports.AttributeReader
-    router: ports.ModelRouter
-    engine: ports.ModelEngine
-    encoder: ports.ResultEncoder
-    gate: ports.OutputGate
-    senders: tuple[ports.ResultSender, ...]
-    audit: ports.AuditLog
-    metrics: ports.Metrics
+    deidentifier: Deidentifier
+    reidentifier: Reidentifier
+    reader: AttributeReader
+    router: ModelRouter
+    engine: ModelEngine
+    encoder: ResultEncoder
+    gate: OutputGate
+    senders: tuple[ResultSender, ...]
+    audit: AuditLog
+    metrics: Metrics
     inputs_s: float
     backoff_s: dict[str, float]

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from dicom_node.ports import BlobStore, Watermark
+    from dicom_node.ports.ingest import Watermark
+    from dicom_node.ports.stores import BlobStore
     from dicom_node.storage.keys import KeyStore
 
 _CHUNK_BYTES = 1 << 20

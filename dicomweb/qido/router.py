@@ -23,7 +23,7 @@ from dicomweb.routing import accept_of, path_uid, route_class, service_root
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dicom_node.ports import Metrics
+    from dicom_node.ports.operation import Metrics
     from dicomweb.qido.service import SearchService
 
 RESOURCES = (

@@ -14,7 +14,7 @@ from dicomweb.errors import bad_request
 from dicomweb.qido.encoding import encode_row
 
 if TYPE_CHECKING:
-    from dicom_node.ports import Catalog
+    from dicom_node.ports.catalog import Catalog
     from dicomweb.qido.parameters import Search
 
 

@@ -39,7 +39,7 @@ from dicomweb.stow.service import Failure, Stored, StoreReport, StoreService
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from dicom_node.ports import Metrics
+    from dicom_node.ports.operation import Metrics
 
 #: Instances of one request that are stored at the same time: their waits for the disk overlap.
 CONCURRENT_STORES = 4

@@ -28,7 +28,7 @@ from dicomweb.part10 import read_identity
 
 if TYPE_CHECKING:
     from dicom_node.domain.instance import Receipt
-    from dicom_node.ports import Receiver
+    from dicom_node.ports.ingest import Receiver
     from dicomweb.multipart import Part
     from dicomweb.part10 import ClaimedIdentity
 

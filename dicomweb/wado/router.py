@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dicom_node.domain.catalog import CatalogEntry
-    from dicom_node.ports import Metrics
+    from dicom_node.ports.operation import Metrics
 
 STUDY = "/studies/{study}"
 SERIES = STUDY + "/series/{series}"

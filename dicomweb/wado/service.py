@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from dicom_node.domain.catalog import CatalogEntry
-    from dicom_node.ports import Catalog
+    from dicom_node.ports.catalog import Catalog
     from dicomweb.instance_cache import InstanceCache, ParsedInstance
 
 #: Frames in one request; more is refused (413).

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from dicom_node.domain.finding import Prediction
-    from dicom_node.ports import StudyInput
+    from dicom_node.ports.models import StudyInput
 
 
 def _utc_now() -> datetime:

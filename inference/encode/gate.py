@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dicom_node.domain.result import EncodedResult
-    from dicom_node.ports import StudyInput
+    from dicom_node.ports.models import StudyInput
     from inference.encode.checks.baseline import Baseline
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from dicom_node.domain.finding import Prediction
-    from dicom_node.ports import StudyInput
+    from dicom_node.ports.models import StudyInput
 
 #: Attributes of Type 2 that every result has, empty where the source has none.
 TYPE_2 = (

@@ -15,7 +15,7 @@ from inference.routing.series import group_series
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dicom_node.ports import StudyInput
+    from dicom_node.ports.models import StudyInput
     from inference.contract import ModelManifest
     from inference.registry import ModelRegistry
     from inference.routing.series import SeriesFacts

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.finding import Prediction
     from dicom_node.domain.run import Assignment
-    from dicom_node.ports import StudyInput
+    from dicom_node.ports.models import StudyInput
     from inference.contract import ModelManifest
     from inference.preprocess.volume import Volume
     from inference.registry import ModelRegistry

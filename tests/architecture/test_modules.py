@@ -7,10 +7,6 @@ LIMIT = 300
 #: Tests are read one by one, benchmarks from top to bottom.
 OUTSIDE_LIMIT = 400
 OUTSIDE = ("tests/", "benchmarks/")
-#: Longer on purpose.
-LONGER = {
-    "dicom_node/ports.py": "the contract between all parts is one page; nearly all of it is docstrings",
-}
 GENERATED = re.compile(r"(^|/)_standard/|/migrations/versions/")
 VAGUE = re.compile(r"(^|_)(utils?|common|helpers?|manager|misc)(_|$)")
 
@@ -21,14 +17,9 @@ def test_modules_stay_under_the_limit(committed):
         for name, text in committed.items()
         if name.endswith(".py")
         and text.count("\n") > (OUTSIDE_LIMIT if name.startswith(OUTSIDE) else LIMIT)
-        and name not in LONGER
         and not GENERATED.search(name)
     }
     assert long == {}
-
-
-def test_exceptions_of_the_limit_are_still_needed(committed):
-    assert [name for name in LONGER if committed[name].count("\n") <= LIMIT] == []
 
 
 def test_names_of_modules_say_what_is_in_them(modules):

@@ -23,7 +23,7 @@ from anonymizer.engine import Engine
 from anonymizer.files import anonymize_folder
 from anonymizer.pixels.cleaner import PixelCleaner
 from anonymizer.profile import Option, Profile
-from dicom_node.settings import DeidentificationSettings
+from dicom_node.settings_sections import DeidentificationSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

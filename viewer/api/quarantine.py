@@ -14,7 +14,7 @@ from viewer.api.schemas import ProblemOut
 from viewer.problems import ProblemRoute
 
 if TYPE_CHECKING:
-    from dicom_node.ports import Review
+    from dicom_node.ports.quarantine import Review
 
 ItemId = Annotated[str, Path(description="the node's own id of the instance in quarantine", max_length=64)]
 Reviewer = Annotated[Person, requires(Role.REVIEWER)]

@@ -15,7 +15,9 @@ from viewer.problems import Problem, ProblemRoute
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dicom_node.ports import AuditLog, Pseudonymizer, StudyIndex
+    from dicom_node.ports.identity import Pseudonymizer
+    from dicom_node.ports.operation import AuditLog
+    from dicom_node.ports.studies import StudyIndex
 
 _UID = re.compile(r"[0-9.]{1,64}")
 

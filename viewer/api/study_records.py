@@ -12,7 +12,7 @@ from viewer.api.studies import NOT_FOUND, StudyId
 from viewer.problems import ProblemRoute
 
 if TYPE_CHECKING:
-    from dicom_node.ports import StudyIndex
+    from dicom_node.ports.studies import StudyIndex
 
 Version = Annotated[int | None, Query(ge=1, description="default: the current one")]
 

@@ -18,7 +18,7 @@ from viewer.api.schemas import ProblemOut, UploadedFile, UploadOut
 from viewer.problems import Problem, ProblemRoute, status_of
 
 if TYPE_CHECKING:
-    from dicom_node.ports import Receiver
+    from dicom_node.ports.ingest import Receiver
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from viewer.dashboard import presentation
 
 if TYPE_CHECKING:
     from dicom_node.domain.study import StudyRecord
-    from dicom_node.ports import Review, StudyIndex
+    from dicom_node.ports.quarantine import Review
+    from dicom_node.ports.studies import StudyIndex
     from viewer.dashboard.presentation import Describe
     from viewer.dashboard.render import Renderer
 

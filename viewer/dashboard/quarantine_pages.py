@@ -14,7 +14,8 @@ from dicom_node.domain.quarantine import DeleteReason, QuarantineState, ReleaseR
 if TYPE_CHECKING:
     from fastapi.responses import HTMLResponse
 
-    from dicom_node.ports import Review, StudyIndex
+    from dicom_node.ports.quarantine import Review
+    from dicom_node.ports.studies import StudyIndex
     from viewer.dashboard.render import Renderer
 
 _PAGE = 50

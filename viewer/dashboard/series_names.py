@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dicom_node.domain.catalog import CatalogQuery, QueryLevel
 
 if TYPE_CHECKING:
-    from dicom_node.ports import Catalog
+    from dicom_node.ports.catalog import Catalog
 
 _SERIES_INSTANCE_UID = "0020000E"
 _SERIES_DESCRIPTION = "0008103E"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from dicom_node.domain.result import EncodedResult
-    from dicom_node.ports import StudyInput
+    from dicom_node.ports.models import StudyInput
 
 
 # `None` where an element is not decoded yet and its encoding names no VR.

@@ -1,0 +1,55 @@
+"""What DICOMweb finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dicom_node.domain.catalog import CatalogEntry, CatalogPage, CatalogQuery
+
+
+class Catalog(Protocol):
+    """What DICOMweb searches and retrieves."""
+
+    def publish(self, entries: Sequence[CatalogEntry]) -> None:
+        """Add or replace entries in one transaction."""
+
+    def withdraw_sources(self, study_id: str) -> None:
+        """Take the inputs of a study out; their UIDs stay known as purged."""
+
+    def withdraw_results(self, study_id: str, before_version: int) -> None:
+        """Take the results of older versions out of searches and retrieval."""
+
+    def search(self, query: CatalogQuery) -> CatalogPage:
+        """Matches of a query.
+
+        Raises
+        ------
+        ValueError
+            If a match value is malformed (a date range, say); the message names the attribute.
+        """
+
+    def find(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str | None = None,
+        sop_instance_uid: str | None = None,
+    ) -> Sequence[CatalogEntry]:
+        """Entries under these UIDs, ordered by series, instance number and SOP Instance UID.
+
+        Raises
+        ------
+        NotFound
+            If nothing was ever known under them.
+        Gone
+            If all that was known under them is purged.
+        """
+
+
+class AttributeReader(Protocol):
+    """Reads the searchable attributes of an instance."""
+
+    def read(self, part10: bytes) -> tuple[str, dict[str, Any]]:
+        """(transfer syntax UID, attributes as `CatalogEntry.attributes`)."""

@@ -1,0 +1,31 @@
+"""Taking instances in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dicom_node.domain.instance import IncomingInstance, Receipt
+
+
+class Receiver(Protocol):
+    """The receive stage, as the protocol edges (DIMSE, STOW-RS, upload) call it."""
+
+    def receive(self, incoming: IncomingInstance) -> Receipt:
+        """Make one instance durable: when this returns, bytes and index row survive a power cut.
+
+        Raises
+        ------
+        InvalidInstance, MissingIdentifier, TruncatedDataset, SopClassMismatch, UnsupportedSopClass,
+        UnsupportedTransferSyntax, OutOfResources, StorageFailure
+        """
+
+    def check_capacity(self) -> None:
+        """Raise `OutOfResources` where the disk watermark is reached."""
+
+
+class Watermark(Protocol):
+    """The disk watermark."""
+
+    def check(self) -> None:
+        """Raise `OutOfResources` where too little is free."""

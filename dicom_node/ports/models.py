@@ -1,0 +1,83 @@
+"""Routing, models and result objects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from dicom_node.domain.catalog import CatalogEntry
+    from dicom_node.domain.finding import Prediction
+    from dicom_node.domain.result import EncodedResult
+    from dicom_node.domain.run import Assignment, RoutingDecision
+
+
+class StudyInput(Protocol):
+    """The de-identified instances of a study, as routing and models read them."""
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Pseudonymous."""
+
+    @property
+    def version(self) -> int:
+        """The run version."""
+
+    @property
+    def instances(self) -> Sequence[CatalogEntry]:
+        """All de-identified instances, with their attributes."""
+
+    def read(self, sop_instance_uid: str) -> bytes:
+        """Part 10 bytes of one instance."""
+
+
+class ModelRouter(Protocol):
+    """Decides which model works on which series."""
+
+    def route(self, study: StudyInput) -> RoutingDecision:
+        """Apply the rules and record every reason; never raises for odd input."""
+
+
+class ModelEngine(Protocol):
+    """Runs models in processes of their own."""
+
+    def run(self, assignment: Assignment, study: StudyInput, scratch: Path) -> Prediction:
+        """Preprocess, gate, infer, gate again.
+
+        A rejection by a gate is a `Prediction` with status REJECTED, not an error. `scratch` is an empty
+        folder for arrays that go to the model's process; the caller removes it.
+
+        Raises
+        ------
+        InferenceFailed, ModelProcessFailed
+        """
+
+    def warm_up(self) -> None:
+        """Start the model process ahead of the first study; never raises."""
+
+    def close(self) -> None:
+        """Stop the model process."""
+
+
+class ResultEncoder(Protocol):
+    """Makes DICOM objects of predictions."""
+
+    def encode(self, predictions: Sequence[Prediction], study: StudyInput) -> Sequence[EncodedResult]:
+        """Deterministic UIDs: the same study, model, version and role give the same objects.
+
+        Raises
+        ------
+        EncodingFailed
+        """
+
+
+class OutputGate(Protocol):
+    """Checks result objects before they leave."""
+
+    def check(self, results: Sequence[EncodedResult], study: StudyInput) -> dict[str, list[str]]:
+        """Problems by SOP Instance UID; an object with problems is kept back. No entry: it is good."""
+
+    def own_uids(self, results: Sequence[EncodedResult], study: StudyInput) -> frozenset[str]:
+        """All UIDs in the results that are neither the study's nor registered by the standard."""

@@ -1,0 +1,45 @@
+"""Bytes and their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from dicom_node.domain.study import Slot
+
+
+class BlobStore(Protocol):
+    """Bytes by slot and name: spool, work area, result store. Writes are durable and atomic."""
+
+    def write(self, slot: Slot, name: str, stream: BinaryIO) -> str:
+        """Store all bytes of `stream` under `name` (letters, digits, `.`, `_`, `-`); return the ref.
+
+        A second write of the same name replaces the first. fsync of file and folder before return.
+
+        Raises
+        ------
+        OutOfResources, StorageFailure
+        """
+
+    def read(self, ref: str) -> bytes:
+        """The bytes of a ref.
+
+        Raises
+        ------
+        NotFound, StorageFailure
+        """
+
+    def delete(self, ref: str) -> None:
+        """Remove one blob; nothing happens where it is gone already."""
+
+    def delete_slot(self, slot: Slot) -> int:
+        """Remove everything of a slot, return the count of files removed; idempotent."""
+
+
+class DataKeys(Protocol):
+    """Data keys of slots; wrapped by the node's master key at rest."""
+
+    def destroy(self, slot: Slot) -> bool:
+        """Destroy the slot's key for good; `False` where it was gone already."""
