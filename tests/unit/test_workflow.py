@@ -1,5 +1,6 @@
 """The durable engine itself, with the real DBOS on SQLite and stages that a test controls."""
 
+import logging
 import threading
 import time
 from types import SimpleNamespace
@@ -48,6 +49,8 @@ def engine(tmp_path, monkeypatch):
     yield start
     for pipeline in started:
         pipeline.close()
+    # The engine keeps its first handler, whose stream pytest closes after this test.
+    logging.getLogger("dbos").handlers.clear()
 
 
 def _stage(function):
