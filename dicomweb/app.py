@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from dicomweb.instance_cache import DEFAULT_BYTES, InstanceCache
 from dicomweb.qido.router import create_qido_router
 from dicomweb.qido.service import SearchService
+from dicomweb.stow.body import UploadLimits
 from dicomweb.stow.router import create_stow_router
 from dicomweb.stow.service import StoreService
 from dicomweb.wado.router import create_wado_router
@@ -34,6 +35,7 @@ def create_router(
     max_upload_bytes: int,
     service_name: str,
     cache_bytes: int = DEFAULT_BYTES,
+    uploads: UploadLimits | None = None,
 ) -> APIRouter:
     """All DICOMweb resources.
 
@@ -47,11 +49,14 @@ def create_router(
         Names the service in Warning headers; a token, no spaces.
     cache_bytes
         Bytes of recently read instances that are kept parsed in memory.
+    uploads
+        All bounds on STOW-RS bodies; `None`: `max_upload_bytes` and the defaults.
     """
     retrieve = RetrieveService(catalog, read_blob, InstanceCache(read_blob, cache_bytes))
     agent = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in service_name) or "node"
     router = APIRouter()
-    router.include_router(create_stow_router(StoreService(receiver), metrics, max_upload_bytes))
+    limits = uploads or UploadLimits(max_upload_bytes)
+    router.include_router(create_stow_router(StoreService(receiver), metrics, limits))
     router.include_router(create_qido_router(SearchService(catalog, agent), metrics))
     router.include_router(create_wado_router(retrieve, metrics, agent))
     return router

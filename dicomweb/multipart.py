@@ -7,24 +7,25 @@ RFC 2046 §5.1 (syntax), RFC 2387 (related), PS3.18 §8.6.1.2.
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from enum import Enum, auto
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast
+
+from dicomweb.part_spool import PartWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
 CRLF = b"\r\n"
+LF = b"\n"
 _MAX_PART_HEADERS = 16 * 1024
 _MAX_PADDING = 256
 _ONE_PIECE = 1024 * 1024
 #: RFC 2046 allows 70 characters; Orthanc's DICOMweb plugin sends 73.
 _MAX_BOUNDARY = 200
-#: Bytes of a part that stay in memory; a larger part goes to an unnamed temporary file.
-SPOOL_BYTES = 32 * 1024 * 1024
 
 
 class MultipartError(ValueError):
@@ -42,11 +43,6 @@ class Part:
     stream: BinaryIO
 
 
-def open_spool() -> BinaryIO:
-    """A file for the content of one part: in memory up to `SPOOL_BYTES`, then on disk without a name."""
-    return cast("BinaryIO", SpooledTemporaryFile(max_size=SPOOL_BYTES))
-
-
 class _State(Enum):
     PREAMBLE = auto()
     BOUNDARY = auto()
@@ -58,14 +54,15 @@ class _State(Enum):
 class MultipartParser:
     """Takes a body in chunks of any size and gives back parts as they end.
 
-    Content goes to a spool as it arrives, so memory does not grow with the body.
+    Content goes to a writer as it arrives, so memory does not grow with the body. Where the first boundary
+    line ends with a bare line feed, as some scripts write it, all lines of the message do.
 
     Parameters
     ----------
     boundary
         The `boundary` parameter, without quotes.
     open_part
-        Makes the file for a part's content.
+        Makes what takes a part's content.
 
     Raises
     ------
@@ -73,18 +70,19 @@ class MultipartParser:
         If the boundary is empty, overlong or not ASCII.
     """
 
-    def __init__(self, boundary: str, open_part: Callable[[], BinaryIO] = open_spool) -> None:
+    def __init__(self, boundary: str, open_part: Callable[[], PartWriter] = PartWriter) -> None:
         if not 1 <= len(boundary) <= _MAX_BOUNDARY or not boundary.isascii() or not boundary.isprintable():
             raise MultipartError(
                 f"the boundary parameter must have 1 to {_MAX_BOUNDARY} printable ASCII characters"
             )
-        self._delimiter = CRLF + b"--" + boundary.encode("ascii")
+        self._boundary = b"--" + boundary.encode("ascii")
+        self._line_end = b""
         self._open_part = open_part
         # The first boundary may stand at the very start: as if a line end came before it.
         self._buffer = bytearray(CRLF)
         self._state = _State.PREAMBLE
         self._headers: dict[str, str] = {}
-        self._content: IO[bytes] | None = None
+        self._content: PartWriter | None = None
         self._skip_line_end = False
 
     def feed(self, data: bytes) -> Iterator[Part]:
@@ -136,11 +134,12 @@ class MultipartParser:
                 return False
 
     def _skip_preamble(self) -> bool:
-        at = self._buffer.find(self._delimiter)
+        delimiter = LF + self._boundary
+        at = self._buffer.find(delimiter)
         if at < 0:
-            del self._buffer[: max(0, len(self._buffer) - len(self._delimiter) + 1)]
+            del self._buffer[: max(0, len(self._buffer) - len(delimiter) + 1)]
             return False
-        del self._buffer[: at + len(self._delimiter)]
+        del self._buffer[: at + len(delimiter)]
         self._state = _State.BOUNDARY
         return True
 
@@ -150,9 +149,12 @@ class MultipartParser:
         if self._buffer.startswith(b"--"):
             self._state = _State.EPILOGUE
             return True
-        end = self._buffer.find(CRLF)
-        if end < 0 and len(self._buffer) <= _MAX_PADDING:
+        end = self._buffer.find(self._line_end or LF, 0, _MAX_PADDING)
+        if end < 0 and len(self._buffer) < _MAX_PADDING:
             return False
+        if not self._line_end and end >= 0:
+            self._line_end = CRLF if self._buffer[:end].endswith(b"\r") else LF
+            end -= len(self._line_end) - 1
         if end < 0 or self._buffer[:end].strip(b" \t"):
             raise MultipartError("a boundary is followed by other characters than a line end")
         # The line end stays: headers may be empty, and then it begins the blank line's CRLF CRLF.
@@ -161,50 +163,53 @@ class MultipartParser:
         return True
 
     def _read_headers(self) -> bool:
-        end = self._buffer.find(CRLF + CRLF)
+        end = self._buffer.find(self._line_end * 2)
         if (end if end >= 0 else len(self._buffer)) > _MAX_PART_HEADERS:
             raise MultipartError(f"the headers of a part are longer than {_MAX_PART_HEADERS} bytes")
         if end < 0:
             return False
-        self._headers = _parse_headers(bytes(self._buffer[:end]))
+        self._headers = _parse_headers(bytes(self._buffer[:end]), self._line_end)
         # One line end stays, so that an empty part's delimiter is found.
-        del self._buffer[: end + len(CRLF)]
+        del self._buffer[: end + len(self._line_end)]
         self._content = self._open_part()
         self._skip_line_end = True
         self._state = _State.CONTENT
         return True
 
     def _read_content(self) -> bool | Part:
-        content = cast("IO[bytes]", self._content)
-        at = self._buffer.find(self._delimiter)
+        content = cast("PartWriter", self._content)
+        delimiter = self._line_end + self._boundary
+        at = self._buffer.find(delimiter)
         if at < 0:
-            keep = len(self._delimiter) - 1
+            keep = len(delimiter) - 1
             self._write(content, len(self._buffer) - keep)
             return False
         self._write(content, at)
-        del self._buffer[: len(self._delimiter)]
-        content.seek(0)
+        del self._buffer[: len(delimiter)]
         self._content = None
         self._state = _State.BOUNDARY
-        return Part(self._headers, cast("BinaryIO", content))
+        return Part(self._headers, content.finish())
 
-    def _write(self, content: IO[bytes], count: int) -> None:
+    def _write(self, content: PartWriter, count: int) -> None:
         """Move `count` bytes to the content, without the line end that closed the headers."""
         if count <= 0:
             return
+        skip = 0
         if self._skip_line_end:
-            if count < len(CRLF):
+            skip = len(self._line_end)
+            if count < skip:
                 return
             self._skip_line_end = False
-            content.write(memoryview(self._buffer)[len(CRLF) : count].tobytes())
-        else:
-            content.write(bytes(self._buffer[:count]))
+        with memoryview(self._buffer) as view, view[skip:count] as piece:
+            content.write(piece)
         del self._buffer[:count]
 
 
-def _parse_headers(block: bytes) -> dict[str, str]:
+def _parse_headers(block: bytes, line_end: bytes) -> dict[str, str]:
     headers: dict[str, str] = {}
-    for line in block.split(CRLF):
+    # A line that begins with white space continues the one before it (RFC 5322 §2.2.3).
+    unfolded = re.sub(re.escape(line_end) + rb"[ \t]+", b" ", block)
+    for line in unfolded.split(line_end):
         if not line.strip():
             continue
         name, colon, value = line.partition(b":")

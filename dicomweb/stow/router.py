@@ -7,13 +7,10 @@ PS3.18 §10.5.1 (request), §10.5.3 (response, status codes).
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -30,40 +27,43 @@ from dicomweb.media_types import (
     negotiate,
     parse_media_type,
 )
-from dicomweb.multipart import MultipartError, MultipartParser, Part, open_spool
+from dicomweb.multipart import MultipartError
 from dicomweb.native_model import to_xml
 from dicomweb.routing import accept_of, path_uid, route_class, service_root
+from dicomweb.stow.body import BLOCK_BYTES, UploadLimits, Uploads, announced_bytes
 from dicomweb.stow.encoding import encode_report
-from dicomweb.stow.service import Failure, Stored, StoreReport, StoreService
+from dicomweb.stow.intake import Intake
+from dicomweb.stow.service import StoreReport, StoreService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from dicom_node.ports.operation import Metrics
 
-#: Instances of one request that are stored at the same time: their waits for the disk overlap.
-CONCURRENT_STORES = 4
 _OFFERS = (Offer(DICOM_JSON), Offer(DICOM_XML), Offer(JSON))
 
 
-def create_stow_router(service: StoreService, metrics: Metrics, max_upload_bytes: int) -> APIRouter:
-    """The router of the store transaction; a larger body than `max_upload_bytes` is answered 413."""
+def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLimits) -> APIRouter:
+    """The router of the store transaction."""
     router = APIRouter(route_class=route_class("stow", metrics), include_in_schema=False)
+    uploads = Uploads(limits)
+    intake = Intake(service, limits.folder)
 
     async def store(request: Request) -> Response:
         study = path_uid(request, "study") if "study" in request.path_params else None
         offer = negotiate(accept_of(request), _OFFERS)
         root = service_root(request)
         content_type = _content_type(request)
-        _refuse_large(request, max_upload_bytes)
-        await run_in_threadpool(service.check_capacity)
+        uploads.refuse_large(request)
+        if (announced_bytes(request) or BLOCK_BYTES) >= BLOCK_BYTES:
+            # Before a large body comes in; a small one asks when it is stored.
+            await intake.run(service.check_capacity)
         report = StoreReport()
-        body = _limited(request, max_upload_bytes)
         try:
-            if content_type.multipart:
-                await _store_parts(service, body, content_type, study, report)
-            else:
-                await _store_single(service, body, study, report)
+            async with uploads.place():
+                body = uploads.blocks(request)
+                if content_type.multipart:
+                    await intake.store_parts(body, content_type.params["boundary"], study, report)
+                else:
+                    await intake.store_single(body, study, report)
         except MultipartError as exc:
             raise bad_request(
                 f"the multipart body cannot be read: {exc}. {len(report.stored)} instances before this place"
@@ -107,71 +107,3 @@ def _content_type(request: Request) -> MediaType:
         code="unsupported-media-type",
         headers={"Accept": f'{MULTIPART_RELATED}; type="{DICOM}", {DICOM}'},
     )
-
-
-def _refuse_large(request: Request, limit: int) -> None:
-    length = request.headers.get("content-length", "")
-    if length.isascii() and length.isdigit() and int(length) > limit:
-        raise _too_large(limit)
-
-
-def _too_large(limit: int) -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"the body is larger than {limit} bytes; send fewer instances a request, or raise http.max_upload_mb",
-        code="too-large",
-    )
-
-
-async def _limited(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The chunks of the body.
-
-    Raises
-    ------
-    Problem
-        413 where they become too many.
-    """
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > limit:
-            raise _too_large(limit)
-        yield chunk
-
-
-async def _store_parts(
-    service: StoreService,
-    body: AsyncIterator[bytes],
-    content_type: MediaType,
-    study: str | None,
-    report: StoreReport,
-) -> None:
-    """Store parts as they end, a few at once while the body goes on; the report keeps their order."""
-    parser = MultipartParser(content_type.params["boundary"])
-    running: deque[asyncio.Task[Stored | Failure]] = deque()
-    try:
-        async for chunk in body:
-            for part in parser.feed(chunk):
-                running.append(asyncio.create_task(run_in_threadpool(service.store, part, study)))
-                if len(running) >= CONCURRENT_STORES:
-                    report.add(await running.popleft())
-        parser.finish()
-    finally:
-        parser.close()
-        while running:
-            report.add(await running.popleft())
-
-
-async def _store_single(
-    service: StoreService, body: AsyncIterator[bytes], study: str | None, report: StoreReport
-) -> None:
-    spool = open_spool()
-    try:
-        async for chunk in body:
-            spool.write(chunk)
-        if not spool.tell():
-            raise bad_request("the body is empty")
-        spool.seek(0)
-        report.add(await run_in_threadpool(service.store, Part({}, spool), study))
-    finally:
-        spool.close()

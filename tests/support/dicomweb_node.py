@@ -53,6 +53,7 @@ class FakeReceiver:
             raise self.full
 
     def receive(self, incoming: IncomingInstance) -> Receipt:
+        self.check_capacity()
         data = incoming.stream.read()
         try:
             ds = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)

@@ -1,0 +1,111 @@
+"""From the blocks of a body to stored instances, each as soon as its last byte is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from dicom_node.domain.errors import OutOfResources
+from dicomweb.errors import bad_request
+from dicomweb.multipart import MultipartParser, Part
+from dicomweb.part_spool import PartWriter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from dicomweb.stow.service import Failure, Stored, StoreReport, StoreService
+
+#: Instances of one request that are stored at the same time: their waits for the disk overlap.
+CONCURRENT_STORES = 4
+#: Threads for all requests together. They are no others' threads, so searches never wait behind stores.
+_THREADS = 12
+
+_Value = TypeVar("_Value")
+
+
+class Intake:
+    """Reads bodies of PS3.10 instances, one or many.
+
+    Parameters
+    ----------
+    folder
+        Where parts that are too large for memory lie, encrypted.
+    """
+
+    def __init__(self, service: StoreService, folder: Path | None) -> None:
+        self._service = service
+        self._folder = folder
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="stow")
+
+    async def run(self, work: Callable[[], _Value]) -> _Value:
+        """Call `work` in a thread of the intake's own.
+
+        Raises
+        ------
+        OutOfResources
+            If the disk is full that large parts wait on; else what `work` raises.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        except OSError as exc:
+            raise OutOfResources(
+                "a part could not be kept: the disk is full or fails; free disk space, or wait for purges"
+            ) from exc
+
+    async def store_parts(
+        self, body: AsyncIterator[bytes], boundary: str, study: str | None, report: StoreReport
+    ) -> None:
+        """Store parts as they end, a few at once while the body goes on; the report keeps their order.
+
+        Raises
+        ------
+        MultipartError, Problem, ClientDisconnect, OutOfResources
+            What was stored before stays stored.
+        """
+        parser = MultipartParser(boundary, lambda: PartWriter(self._folder))
+        running: deque[asyncio.Task[Stored | Failure]] = deque()
+
+        def take(block: bytes, *, alone: bool) -> list[Part | Stored | Failure]:
+            parts = list(parser.feed(block))
+            # One instance, as most requests bring: stored here, without another change of threads.
+            return [self._service.store(parts[0], study)] if alone and len(parts) == 1 else [*parts]
+
+        try:
+            async for block in body:
+                for part in await self.run(lambda b=block: take(b, alone=not running)):  # type: ignore[misc]
+                    if not isinstance(part, Part):
+                        report.add(part)
+                        continue
+                    running.append(asyncio.create_task(self._store(part, study)))
+                    if len(running) >= CONCURRENT_STORES:
+                        report.add(await running.popleft())
+            parser.finish()
+        finally:
+            parser.close()
+            while running:
+                report.add(await running.popleft())
+
+    async def store_single(self, body: AsyncIterator[bytes], study: str | None, report: StoreReport) -> None:
+        """Store a body that is one instance.
+
+        Raises
+        ------
+        Problem, ClientDisconnect, OutOfResources
+        """
+        writer = PartWriter(self._folder)
+        try:
+            empty = True
+            async for block in body:
+                empty = False
+                await self.run(lambda b=block: writer.write(b))  # type: ignore[misc]
+            if empty:
+                raise bad_request("the body is empty")
+            report.add(await self.run(lambda: self._service.store(Part({}, writer.finish()), study)))
+        finally:
+            writer.close()
+
+    async def _store(self, part: Part, study: str | None) -> Stored | Failure:
+        return await self.run(lambda: self._service.store(part, study))
