@@ -18,19 +18,17 @@ import json
 import os
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from support.ct_series import COLUMNS, ROWS, template, write_series
+from support.servers import Orthanc, Server, free_port
 
-STARTUP_S = 60
 RUN_S = 300
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
@@ -50,80 +48,6 @@ class Measurement:
     node_runs: list[float]
 
 
-class Server:
-    """A server process in a folder of its own."""
-
-    name = ""
-
-    def __init__(self, command: list[str], folder: Path) -> None:
-        self.folder = folder
-        self.log = (folder / "server.log").open("wb")
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            env={**os.environ, "TCP_NODELAY": "1"},
-        )
-
-    def wait_until(self, ready) -> None:
-        deadline = time.monotonic() + STARTUP_S
-        while not ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(
-                    f"{self.name} did not start:\n{(self.folder / 'server.log').read_text()[-2000:]}"
-                )
-            time.sleep(0.05)
-
-    def cpu_ms(self) -> float:
-        """Processor time so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
-
-
-class Orthanc(Server):
-    name = "orthanc"
-
-    def __init__(self, folder: Path) -> None:
-        self.port, self.http_port = free_port(), free_port()
-        configuration = {
-            "Name": "benchmark",
-            "StorageDirectory": str(folder / "storage"),
-            "IndexDirectory": str(folder / "storage"),
-            "HttpPort": self.http_port,
-            "DicomPort": self.port,
-            "DicomAet": "BENCH",
-            "RemoteAccessAllowed": False,
-            "AuthenticationEnabled": False,
-            "SyncStorageArea": True,
-            "Plugins": [],
-        }
-        (folder / "orthanc.json").write_text(json.dumps(configuration))
-        program = shutil.which("Orthanc") or "/usr/sbin/Orthanc"
-        super().__init__([program, str(folder / "orthanc.json")], folder)
-        self.wait_until(lambda: self._statistics() is not None)
-
-    def stored(self) -> int:
-        statistics_ = self._statistics()
-        return 0 if statistics_ is None else int(statistics_["CountInstances"])
-
-    def _statistics(self) -> dict | None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/statistics", timeout=5) as answer:
-                return json.load(answer)
-        except OSError:
-            return None
-
-
 class Node(Server):
     name = "node"
 
@@ -136,12 +60,6 @@ class Node(Server):
 
     def stored(self) -> int:
         return sum(1 for path in (self.folder / "data" / "spool").rglob("*.dcm"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def serve(data_dir: Path, port: int) -> None:
