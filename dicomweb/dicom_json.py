@@ -145,7 +145,8 @@ def _attribute(ds: Dataset, tag: BaseTag, context: _Context) -> dict[str, Any]:
         values = values_from_bytes(vr, data or b"", context.encodings, little)
     else:
         values = values_from_element(element)
-    if all(value is None for value in values):
+    # Several empty values keep their places; one is none (PS3.18 §F.2.5).
+    if not values or values == [None]:
         return {"vr": vr}
     return {"vr": vr, "Value": values}
 

@@ -35,7 +35,7 @@ _NUMBERS = {
 }
 _SINGLE_TEXT = frozenset({"LT", "ST", "UT", "UR"})
 #: VRs whose text Specific Character Set governs.
-_CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _PN_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _ESC = 0x1B
 _PADDING = " \0"
@@ -61,7 +61,7 @@ def values_from_bytes(vr: str, data: bytes, encodings: Sequence[str], little_end
         return [f"{group:04X}{element:04X}" for group, element in pairs.tolist()]
     if vr == "PN":
         return _person_names(data, encodings)
-    text = _decode(data, encodings if vr in _CHARSET_VRS else ("iso8859",))
+    text = _decode(data, encodings if vr in CHARSET_VRS else ("iso8859",))
     if vr in _SINGLE_TEXT:
         return [text.rstrip(_PADDING) or None]
     return [text_value(vr, piece) for piece in text.split("\\")]
@@ -100,7 +100,7 @@ def number(value: int | float) -> float | str:
         if math.isnan(value):
             return "NaN"
         if math.isinf(value):
-            return "inf" if value > 0 else "-inf"
+            return "Infinity" if value > 0 else "-Infinity"
         return value
     return str(value) if abs(value) > _MAX_EXACT else value
 

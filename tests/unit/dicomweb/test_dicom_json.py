@@ -73,7 +73,7 @@ def test_numbers_that_json_does_not_know_are_strings() -> None:
     model = encode(RecommendedDisplayFrameRateInFloat=None, ExaminedBodyThickness=1.5)
     assert model["00109431"]["Value"] == [1.5]
     model = encode(DiffusionGradientOrientation=[math.nan, math.inf, -math.inf])
-    assert model["00189089"]["Value"] == ["NaN", "inf", "-inf"]
+    assert model["00189089"]["Value"] == ["NaN", "Infinity", "-Infinity"]
     json.loads(dumps(model), parse_constant=pytest.fail)
 
 
