@@ -31,6 +31,16 @@ class BlobStore(Protocol):
         NotFound, StorageFailure
         """
 
+    def open(self, ref: str) -> BinaryIO:
+        """The bytes of a ref as a file to read and seek in; the caller closes it.
+
+        Reading it may raise `StorageFailure`. A purge in the meantime does not stop it.
+
+        Raises
+        ------
+        NotFound, StorageFailure
+        """
+
     def delete(self, ref: str) -> None:
         """Remove one blob; nothing happens where it is gone already."""
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Protocol
 
-from dicom_node.domain.errors import NotFound, SlotExpired, StorageFailure
+from dicom_node.domain.errors import NotFound, SlotExpired
 from dicom_node.domain.study import Slot
 from dicom_node.storage.files import AtomicFiles
 from dicom_node.storage.paths import (
@@ -18,6 +18,7 @@ from dicom_node.storage.paths import (
     storage_error,
     sweep_temporary,
 )
+from dicom_node.storage.sealed_reader import damaged, open_sealed
 from dicom_node.storage.sealing import DamagedBlob, seal, unseal
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dicom_node.storage.keys import KeyStore
 
 _CHUNK_BYTES = 1 << 20
+_READ_AHEAD = 1 << 16
 
 
 class _Encoding(Protocol):
@@ -40,6 +42,9 @@ class _Encoding(Protocol):
 
     def decode(self, slot: Slot, ref: str, file: BinaryIO) -> bytes:
         """The bytes of an open file."""
+
+    def reader(self, slot: Slot, ref: str, file: io.FileIO) -> BinaryIO:
+        """An open file as its bytes were written; closing it closes the file."""
 
     def refuse_expired(self, slot: Slot) -> None:
         """Raise where nothing may be written to the slot any more."""
@@ -57,9 +62,10 @@ class _Sealed:
         try:
             return unseal(file, key, ref)
         except DamagedBlob as exc:
-            raise StorageFailure(
-                f"a stored file is damaged ({exc}); check the disk, and restore it or send the study again"
-            ) from exc
+            raise damaged(exc) from exc
+
+    def reader(self, slot: Slot, ref: str, file: io.FileIO) -> BinaryIO:
+        return open_sealed(file, self._keys.key_for(slot, create=False), ref)
 
     def refuse_expired(self, slot: Slot) -> None:
         try:
@@ -75,6 +81,9 @@ class _Plain:
 
     def decode(self, slot: Slot, ref: str, file: BinaryIO) -> bytes:  # noqa: ARG002
         return file.read()
+
+    def reader(self, slot: Slot, ref: str, file: io.FileIO) -> BinaryIO:  # noqa: ARG002
+        return io.BufferedReader(file, _READ_AHEAD)
 
     def refuse_expired(self, slot: Slot) -> None:
         """A plain slot never expires."""
@@ -116,6 +125,21 @@ class _Blobs:
             raise NotFound("nothing is stored under this reference; it was never written, or purged") from exc
         except OSError as exc:
             raise storage_error(exc) from exc
+
+    def open(self, ref: str) -> BinaryIO:
+        """See `ports.BlobStore.open`."""
+        slot, path = self._locate(ref)
+        try:
+            file = io.FileIO(path)
+        except FileNotFoundError as exc:
+            raise NotFound("nothing is stored under this reference; it was never written, or purged") from exc
+        except OSError as exc:
+            raise storage_error(exc) from exc
+        try:
+            return self._encoding.reader(slot, ref, file)
+        except BaseException:
+            file.close()
+            raise
 
     def delete(self, ref: str) -> None:
         """See `ports.BlobStore.delete`."""
@@ -210,7 +234,19 @@ class BlobRouter:
         ------
         NotFound, StorageFailure
         """
+        return self._store(ref).read(ref)
+
+    def open(self, ref: str) -> BinaryIO:
+        """See `ports.BlobStore.open`.
+
+        Raises
+        ------
+        NotFound, StorageFailure
+        """
+        return self._store(ref).open(ref)
+
+    def _store(self, ref: str) -> BlobStore:
         store = self._stores.get(split_ref(ref)[0])
         if store is None:
             raise NotFound("the blob reference names no store of this node")
-        return store.read(ref)
+        return store

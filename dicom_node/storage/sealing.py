@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _MAGIC: Final = b"DNEB"
 _VERSION: Final = 1
 _CHUNK_LOG2: Final = 20
-_HEADER_BYTES: Final = 24
+HEADER_BYTES: Final = 24
 _SALT_BYTES: Final = 16
-_TAG_BYTES: Final = 16
+TAG_BYTES: Final = 16
 
 
 class DamagedBlob(Exception):
@@ -73,26 +73,54 @@ def unseal(stream: BinaryIO, key: bytes, ref: str) -> bytes:
     ------
     DamagedBlob
     """
-    header = stream.read(_HEADER_BYTES)
-    if len(header) != _HEADER_BYTES or header[:5] != _MAGIC + bytes((_VERSION,)) or header[6:8] != b"\0\0":
-        raise DamagedBlob("the header is no sealed blob's")
-    cipher = _cipher(key, header[8:])
-    associated = header + ref.encode()
-    # The header is not trusted yet: a damaged size must not ask for gigabytes.
-    if not 12 <= header[5] <= 24:  # 4 KiB to 16 MiB
-        raise DamagedBlob("the chunk size is out of range")
-    size = (1 << header[5]) + _TAG_BYTES
+    chunks = SealedChunks(stream.read(HEADER_BYTES), key, ref)
     plain: list[bytes] = []
-    sealed = _read_full(stream, size)
+    sealed = _read_full(stream, chunks.sealed_size)
     while True:
-        following = _read_full(stream, size) if len(sealed) == size else b""
-        try:
-            plain.append(cipher.decrypt(_nonce(len(plain), last=not following), sealed, associated))
-        except (InvalidTag, ValueError) as exc:
-            raise DamagedBlob(f"chunk {len(plain)} does not verify") from exc
+        following = _read_full(stream, chunks.sealed_size) if len(sealed) == chunks.sealed_size else b""
+        plain.append(chunks.open(len(plain), sealed, last=not following))
         if not following:
             return plain[0] if len(plain) == 1 else b"".join(plain)
         sealed = following
+
+
+class SealedChunks:
+    """Opens chunks of one sealed blob, in any order.
+
+    Attributes
+    ----------
+    size, sealed_size
+        Bytes of each chunk but the last, plain and as stored.
+
+    Raises
+    ------
+    DamagedBlob
+        If the header is none.
+    """
+
+    def __init__(self, header: bytes, key: bytes, ref: str) -> None:
+        if len(header) != HEADER_BYTES or header[:5] != _MAGIC + bytes((_VERSION,)) or header[6:8] != b"\0\0":
+            raise DamagedBlob("the header is no sealed blob's")
+        # The header is not trusted yet: a damaged size must not ask for gigabytes.
+        if not 12 <= header[5] <= 24:  # 4 KiB to 16 MiB
+            raise DamagedBlob("the chunk size is out of range")
+        self.size = 1 << header[5]
+        self.sealed_size = self.size + TAG_BYTES
+        self._cipher = _cipher(key, header[8:])
+        self._associated = header + ref.encode()
+
+    def open(self, number: int, sealed: bytes, *, last: bool) -> bytes:
+        """One chunk, verified.
+
+        Raises
+        ------
+        DamagedBlob
+            If it is not what was sealed at this place.
+        """
+        try:
+            return self._cipher.decrypt(_nonce(number, last=last), sealed, self._associated)
+        except (InvalidTag, ValueError) as exc:
+            raise DamagedBlob(f"chunk {number} does not verify") from exc
 
 
 def _cipher(key: bytes, salt: bytes) -> AESGCM:
