@@ -12,6 +12,7 @@ from dicom_node.domain.errors import Gone, NotFound
 from dicom_node.index.attributes import INSTANCE_NUMBER, first_integer
 from dicom_node.index.catalog_levels import derive_levels, dumps, serialise_studies
 from dicom_node.index.database import reading, transact
+from dicom_node.index.locating import locate
 from dicom_node.index.search import search
 from dicom_node.index.tables.catalog import catalog_instances
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine
 
     from dicom_node.domain.catalog import CatalogPage, CatalogQuery
+    from dicom_node.domain.catalog_record import CatalogRecord
 
 #: Values in one statement; databases bound them.
 _CHUNK: Final = 500
@@ -104,6 +106,18 @@ class SqlCatalog:
         if tombstone is None:
             raise NotFound("nothing is known under this study, series or instance UID")
         raise Gone("what was stored under this study, series or instance UID was purged; results may remain")
+
+    def locate(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str | None = None,
+        sop_instance_uid: str | None = None,
+        *,
+        attributes: bool = False,
+    ) -> Sequence[CatalogRecord]:
+        """See `ports.Catalog.locate`."""
+        uids = (study_instance_uid, series_instance_uid, sop_instance_uid)
+        return locate(self._engine, [uid for uid in uids if uid is not None], attributes=attributes)
 
 
 def _publish(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dicom_node.domain.catalog import CatalogEntry, CatalogPage, CatalogQuery
+    from dicom_node.domain.catalog_record import CatalogRecord
 
 
 class Catalog(Protocol):
@@ -45,6 +46,25 @@ class Catalog(Protocol):
             If nothing was ever known under them.
         Gone
             If all that was known under them is purged.
+        """
+
+    def locate(
+        self,
+        study_instance_uid: str,
+        series_instance_uid: str | None = None,
+        sop_instance_uid: str | None = None,
+        *,
+        attributes: bool = False,
+    ) -> Sequence[CatalogRecord]:
+        """The same entries for retrieval, in the same order; with the stored text of their attributes.
+
+        A series goes with its study, an instance with its series. Never from a cache: what was
+        withdrawn a moment ago is gone.
+
+        Raises
+        ------
+        NotFound, Gone
+            As `find`.
         """
 
 

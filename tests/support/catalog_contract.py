@@ -1,5 +1,6 @@
 """What every `ports.Catalog` and `ports.Vault` over a database must do; modules give the fixture `engine`."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -45,6 +46,25 @@ class CatalogContract:
         assert catalog.find("2.25.1") == [entries[0], entries[1], unnumbered, entries[2]]
         assert catalog.find("2.25.1", "2.25.1.2") == [entries[2]]
         assert catalog.find("2.25.1", "2.25.1.1", "2.25.1.1.10") == [entries[1]]
+
+    def test_retrieval_locates_the_same_in_the_same_order(self, catalog):
+        entries = [entry(number=n, series=s) for s, n in ((1, 2), (1, 10), (2, 1))]
+        catalog.publish([entries[2], entry(number=3, t00200013=None), entries[1], entries[0]])
+        for uids_ in (("2.25.1",), ("2.25.1", "2.25.1.1"), ("2.25.1", "2.25.1.1", "2.25.1.1.10")):
+            found = catalog.find(*uids_)
+            for record, known in zip(catalog.locate(*uids_, attributes=True), found, strict=True):
+                assert json.loads(record.attributes_json) == known.attributes
+                assert list(json.loads(record.attributes_json)) == sorted(known.attributes)
+                for field in ("kind", "sop_instance_uid", "transfer_syntax_uid", "ref", "version"):
+                    assert getattr(record, field) == getattr(known, field)
+            assert [record.attributes_json for record in catalog.locate(*uids_)] == [""] * len(found)
+        catalog.withdraw_sources(entries[0].study_id)
+        with pytest.raises(Gone):
+            catalog.locate("2.25.1")
+        with pytest.raises(Gone):
+            catalog.locate("2.25.1", "2.25.1.1", "2.25.1.1.10")
+        with pytest.raises(NotFound):
+            catalog.locate("2.25.1", "2.25.1.1", "2.25.404")
 
     def test_publishing_again_replaces(self, catalog):
         catalog.publish([])
