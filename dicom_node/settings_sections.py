@@ -55,6 +55,8 @@ class HttpSettings(_Section):
     host: str = "127.0.0.1"
     port: Port = Field(default=8080, description="0 takes a free port")
     max_upload_mb: int = Field(default=4096, ge=1, description="a larger STOW-RS body is answered 413")
+    max_uploads: int = Field(default=16, ge=1, description="STOW-RS bodies read at a time; more wait")
+    upload_timeout_s: float = Field(default=60.0, gt=0, description="seconds a MiB of a body; slower is 408")
 
 
 class AuthSettings(_Section):

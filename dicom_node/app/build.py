@@ -17,6 +17,7 @@ from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.pipeline.workflow import Pipeline
 from dicomweb.app import create_router
+from dicomweb.stow.body import UploadLimits
 from viewer.app import install
 from viewer.node_info import NodeInfo
 from viewer.ohif.release import standard_folders
@@ -105,6 +106,12 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             metrics=built.metrics,
             max_upload_bytes=settings.http.max_upload_mb << 20,
             service_name="DICOM-Node",
+            uploads=UploadLimits(
+                settings.http.max_upload_mb << 20,
+                settings.http.max_uploads,
+                settings.http.upload_timeout_s,
+                services.stores.scratch,
+            ),
         ),
         install_viewer=install_viewer,
         metrics=built.metrics,
@@ -115,6 +122,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
     retention = PollingThread("retention", lambda: expire_results(services, days), every_s=RETENTION_LOOK_S)
     # What a crash left there is of no use to the next run, and is not encrypted.
     shutil.rmtree(services.stores.scratch, ignore_errors=True)
+    services.stores.scratch.mkdir(mode=0o700, exist_ok=True)
     return Node(
         Parts(
             settings=settings,

@@ -29,8 +29,9 @@ def encode_report(report: StoreReport, root: str) -> dict[str, Any]:
     """
     model: dict[str, Any] = {}
     studies = {item.receipt.study_instance_uid for item in report.stored}
-    if len(studies) == 1:
-        model[_RETRIEVE_URL] = _url(f"{root}/studies/{studies.pop()}")
+    # Type 2: present without a value where instances of several studies, or none, were stored.
+    one = len(studies) == 1
+    model[_RETRIEVE_URL] = _url(f"{root}/studies/{studies.pop()}") if one else {"vr": "UR"}
     named = [_failed(item) for item in report.failed if item.identity is not None]
     if named:
         model[_FAILED_SOP_SEQUENCE] = {"vr": "SQ", "Value": named}

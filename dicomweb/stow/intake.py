@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dicom_node.domain.errors import OutOfResources
 from dicomweb.errors import bad_request
 from dicomweb.multipart import MultipartParser, Part
-from dicomweb.part_spool import PartWriter
+from dicomweb.part_spool import PartWriter, SharedSpool
+from dicomweb.stow.metadata import MetadataRequest, claimed
+from dicomweb.stow.service import Failure, Stored, another_study, failed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-    from dicomweb.stow.service import Failure, Stored, StoreReport, StoreService
+    from dicomweb.media_types import MediaType
+    from dicomweb.stow.service import StoreReport, StoreService
 
 #: Instances of one request that are stored at the same time: their waits for the disk overlap.
 CONCURRENT_STORES = 4
@@ -27,7 +30,7 @@ _Value = TypeVar("_Value")
 
 
 class Intake:
-    """Reads bodies of PS3.10 instances, one or many.
+    """Reads bodies and stores what they hold.
 
     Parameters
     ----------
@@ -106,6 +109,70 @@ class Intake:
             report.add(await self.run(lambda: self._service.store(Part({}, writer.finish()), study)))
         finally:
             writer.close()
+
+    async def store_metadata(
+        self, body: AsyncIterator[bytes], content_type: MediaType, study: str | None, report: StoreReport
+    ) -> None:
+        """Store instances that come as metadata and bulk data, once all parts are there.
+
+        Raises
+        ------
+        InvalidInstance
+            If the metadata cannot be read: nothing is stored then.
+        MultipartError, Problem, ClientDisconnect, OutOfResources
+        """
+        spool = SharedSpool(self._folder)
+        request = MetadataRequest()
+
+        def take(parser: MultipartParser, block: bytes) -> None:
+            for part in parser.feed(block):
+                request.add(part, content_type.content)
+
+        try:
+            if content_type.multipart:
+                parser = MultipartParser(content_type.params["boundary"], spool.writer)
+                async for block in body:
+                    await self.run(lambda b=block: take(parser, b))  # type: ignore[misc]
+                parser.finish()
+            else:
+                writer = spool.writer()
+                async for block in body:
+                    await self.run(lambda b=block: writer.write(b))  # type: ignore[misc]
+                await self.run(lambda: request.add(Part({}, writer.finish()), content_type.name))
+            await self._store_models(request, study, report)
+        finally:
+            spool.close()
+
+    async def _store_models(self, request: MetadataRequest, study: str | None, report: StoreReport) -> None:
+        """Put instances together one after the other, and store a few at once."""
+        running: deque[asyncio.Task[Stored | Failure]] = deque()
+        try:
+            for model in request.models:
+                part = await self.run(lambda m=model: self._assembled(request, m, study))  # type: ignore[misc]
+                if isinstance(part, Part):
+                    running.append(asyncio.create_task(self._store(part, None)))
+                else:
+                    while running:  # the report keeps the order
+                        report.add(await running.popleft())
+                    report.add(part)
+                if len(running) >= CONCURRENT_STORES:
+                    report.add(await running.popleft())
+        finally:
+            while running:
+                report.add(await running.popleft())
+
+    def _assembled(
+        self, request: MetadataRequest, model: dict[str, Any], study: str | None
+    ) -> Part | Failure:
+        identity = claimed(model)
+        if study is not None and (identity is None or identity.study_instance_uid != study):
+            return another_study(identity)
+        try:
+            return Part({}, request.assemble(model, self._folder))
+        except OSError:
+            raise
+        except Exception as exc:  # noqa: BLE001 (protocol edge: one broken instance must not fail the others)
+            return failed(exc, identity)
 
     async def _store(self, part: Part, study: str | None) -> Stored | Failure:
         return await self.run(lambda: self._service.store(part, study))

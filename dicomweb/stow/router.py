@@ -33,11 +33,14 @@ from dicomweb.routing import accept_of, path_uid, route_class, service_root
 from dicomweb.stow.body import BLOCK_BYTES, UploadLimits, Uploads, announced_bytes
 from dicomweb.stow.encoding import encode_report
 from dicomweb.stow.intake import Intake
+from dicomweb.stow.metadata import METADATA_TYPES
 from dicomweb.stow.service import StoreReport, StoreService
 
 if TYPE_CHECKING:
     from dicom_node.ports.operation import Metrics
 
+#: Different texts in one Warning header.
+_WARNINGS = 3
 _OFFERS = (Offer(DICOM_JSON), Offer(DICOM_XML), Offer(JSON))
 
 
@@ -60,7 +63,9 @@ def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLi
         try:
             async with uploads.place():
                 body = uploads.blocks(request)
-                if content_type.multipart:
+                if content_type.content in METADATA_TYPES:
+                    await intake.store_metadata(body, content_type, study, report)
+                elif content_type.multipart:
                     await intake.store_parts(body, content_type.params["boundary"], study, report)
                 else:
                     await intake.store_single(body, study, report)
@@ -75,7 +80,7 @@ def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLi
             raise bad_request("the body holds no part; send one application/dicom part an instance")
         model = encode_report(report, root)
         content = to_xml(model) if offer.media_type == DICOM_XML else dumps(model)
-        headers = {"Content-Type": offer.media_type}
+        headers = {"Content-Type": offer.media_type, **_warning(report)}
         if report.status is HTTPStatus.SERVICE_UNAVAILABLE:
             headers["Retry-After"] = str(RETRY_AFTER_S)
         return Response(content, report.status, headers=headers)
@@ -95,15 +100,29 @@ def _content_type(request: Request) -> MediaType:
     """
     media_type = parse_media_type(request.headers.get("content-type", ""))
     if media_type is not None:
-        if media_type.name == DICOM:
-            return media_type
-        if media_type.multipart and media_type.params.get("type", DICOM).lower() == DICOM:
-            if not media_type.params.get("boundary"):
+        if media_type.multipart:
+            # Some clients leave the type out; most requests hold instances.
+            media_type.params.setdefault("type", DICOM)
+        if media_type.content == DICOM or media_type.content in METADATA_TYPES:
+            if media_type.multipart and not media_type.params.get("boundary"):
                 raise bad_request("Content-Type multipart/related needs a boundary parameter")
             return media_type
     raise Problem(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        f'send {MULTIPART_RELATED}; type="{DICOM}" or {DICOM}; metadata with bulk data is not supported',
+        f'send {MULTIPART_RELATED}; type="{DICOM}" (instances), "{DICOM_JSON}" or "{DICOM_XML}" (metadata and'
+        f" bulk data), or one {DICOM}",
         code="unsupported-media-type",
-        headers={"Accept": f'{MULTIPART_RELATED}; type="{DICOM}", {DICOM}'},
+        headers={
+            "Accept": ", ".join(
+                f'{MULTIPART_RELATED}; type="{kind}"' for kind in (DICOM, DICOM_JSON, DICOM_XML)
+            )
+            + f", {DICOM}, {DICOM_JSON}, {DICOM_XML}"
+        },
     )
+
+
+def _warning(report: StoreReport) -> dict[str, str]:
+    """What is wrong with instances, in words for a person; the response module has codes only."""
+    texts = list(dict.fromkeys(failure.detail for failure in report.failed if failure.detail))
+    spoken = " ".join("; ".join(texts[:_WARNINGS]).split()).replace("\\", "/").replace('"', "'")
+    return {"Warning": f'299 - "{spoken.encode("ascii", "replace").decode()}"'} if spoken else {}

@@ -37,10 +37,14 @@ SOURCE = "stow"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An instance that was not stored; `identity` is `None` where the part cannot be parsed at all."""
+    """An instance that was not stored; `identity` is `None` where the part cannot be parsed at all.
+
+    `detail` says in words what to do about it, without identity.
+    """
 
     reason: int
     identity: ClaimedIdentity | None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +108,40 @@ class StoreService:
         """
         try:
             return self._store(part, study)
-        except NodeError as exc:
-            reason = map_error(exc).failure_reason
-            structlog.get_logger().warning("stow_instance_failed", code=exc.code, status=f"{reason:04X}")
-            return Failure(reason, _identity(part))
         except Exception as exc:  # noqa: BLE001 (protocol edge: one broken part must not fail the others)
-            internal = InternalError.of(exc)
-            structlog.get_logger().error("stow_instance_error", code=internal.code, reason=str(internal))
-            return Failure(PROCESSING_FAILURE, _identity(part))
+            return failed(exc, _identity(part))
         finally:
             part.stream.close()
 
     def _store(self, part: Part, study: str | None) -> Stored | Failure:
         if not _is_dicom(part):
-            return Failure(CANNOT_UNDERSTAND, None)
+            return Failure(CANNOT_UNDERSTAND, None, "a part is no application/dicom; send instances")
         if study is not None:
             identity = read_identity(part.stream)
             if identity.study_instance_uid != study:
-                return Failure(STUDY_INSTANCE_UID_DISAGREES, identity)
+                return another_study(identity)
         part.stream.seek(0)
         receipt = self._receiver.receive(IncomingInstance(part.stream, SOURCE))
         conflict = receipt.outcome is StoreOutcome.CONFLICT
         return Stored(receipt, ELEMENTS_DISCARDED if conflict else None)
+
+
+def another_study(identity: ClaimedIdentity | None) -> Failure:
+    """The instance belongs to another study than the one in the URL."""
+    return Failure(
+        STUDY_INSTANCE_UID_DISAGREES, identity, "an instance belongs to another study than the URL names"
+    )
+
+
+def failed(error: Exception, identity: ClaimedIdentity | None) -> Failure:
+    """What an error means to one instance; logged here, without a word of the instance."""
+    if isinstance(error, NodeError):
+        reason = map_error(error).failure_reason
+        structlog.get_logger().warning("stow_instance_failed", code=error.code, status=f"{reason:04X}")
+        return Failure(reason, identity, str(error))
+    internal = InternalError.of(error)
+    structlog.get_logger().error("stow_instance_error", code=internal.code, reason=str(internal))
+    return Failure(PROCESSING_FAILURE, identity, str(internal))
 
 
 def _is_dicom(part: Part) -> bool:

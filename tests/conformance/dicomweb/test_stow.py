@@ -9,6 +9,7 @@ import pytest
 
 from dicom_node.domain.errors import OutOfResources, StorageFailure, UnsupportedSopClass
 
+pytestmark = pytest.mark.clause("10.5")
 URL = "/dicom-web/studies"
 XML = "{http://dicom.nema.org/PS3.19/models/NativeDICOM}"
 
@@ -32,6 +33,7 @@ def two(support: Any) -> bytes:
     return support.to_bytes(support.slice_dataset(2))
 
 
+@pytest.mark.clause("10.5.3.1")
 def test_all_stored_is_200_and_every_instance_is_referenced(
     client: Any, support: Any, node: Any, one: bytes, two: bytes
 ) -> None:
@@ -44,6 +46,7 @@ def test_all_stored_is_200_and_every_instance_is_referenced(
     assert "00081198" not in response.json()
 
 
+@pytest.mark.clause("I.1")
 def test_retrieve_urls_are_pseudonymous_and_absolute(client: Any, support: Any, one: bytes) -> None:
     response = post(client, support, one)
     study, series, instance = (support.pseudonym(u) for u in ("2.25.10", "2.25.20", "2.25.20.1"))
@@ -53,6 +56,7 @@ def test_retrieve_urls_are_pseudonymous_and_absolute(client: Any, support: Any, 
     assert url == f"{root}/series/{series}/instances/{instance}"
 
 
+@pytest.mark.clause("10.5.1.4")
 def test_single_part_body_is_stored(client: Any, one: bytes, node: Any) -> None:
     response = client.post(URL, content=one, headers={"Content-Type": "application/dicom"})
     assert response.status_code == 200
@@ -66,6 +70,7 @@ def test_boundary_may_be_quoted(client: Any, support: Any, one: bytes, boundary:
     assert client.post(URL, content=body, headers={"Content-Type": kind}).status_code == 200
 
 
+@pytest.mark.clause("10.5.3.3")
 def test_response_is_xml_when_asked(client: Any, support: Any, one: bytes) -> None:
     response = post(client, support, one, Accept="application/dicom+xml")
     assert response.headers["content-type"] == "application/dicom+xml"
@@ -75,6 +80,7 @@ def test_response_is_xml_when_asked(client: Any, support: Any, one: bytes) -> No
     assert "2.25.20.1" in values
 
 
+@pytest.mark.clause("I.2.2")
 def test_some_failed_is_202_with_the_reason(
     client: Any, support: Any, node: Any, one: bytes, two: bytes
 ) -> None:
@@ -91,6 +97,7 @@ def test_some_failed_is_202_with_the_reason(
     ]
 
 
+@pytest.mark.clause("10.5.3.1")
 def test_none_stored_is_409(client: Any, support: Any, node: Any, one: bytes) -> None:
     node.receiver.refuse["2.25.20.1"] = StorageFailure("index does not answer")
     response = post(client, support, one)
@@ -98,6 +105,7 @@ def test_none_stored_is_409(client: Any, support: Any, node: Any, one: bytes) ->
     assert items(response, "00081198")[0]["00081197"]["Value"] == [0x0110]
 
 
+@pytest.mark.clause("I.1")
 def test_part_that_cannot_be_parsed_goes_to_other_failures(client: Any, support: Any, one: bytes) -> None:
     response = post(client, support, b"this is no DICOM", one)
     assert response.status_code == 202
@@ -115,6 +123,7 @@ def test_unexpected_error_fails_the_instance_and_not_the_request(
     assert "Secret" not in response.text
 
 
+@pytest.mark.clause("10.5.2")
 def test_same_bytes_twice_succeed(client: Any, support: Any, one: bytes) -> None:
     post(client, support, one)
     response = post(client, support, one)
@@ -122,6 +131,7 @@ def test_same_bytes_twice_succeed(client: Any, support: Any, one: bytes) -> None
     assert "00081196" not in items(response, "00081199")[0]
 
 
+@pytest.mark.clause("I.2.1")
 def test_other_bytes_under_the_same_uid_are_a_warning_and_the_first_stay(
     client: Any, support: Any, node: Any, one: bytes
 ) -> None:
@@ -133,6 +143,7 @@ def test_other_bytes_under_the_same_uid_are_a_warning_and_the_first_stay(
     assert node.receiver.kept["2.25.20.1"] == one
 
 
+@pytest.mark.clause("10.5.1.1")
 def test_instance_of_another_study_fails_by_itself(client: Any, support: Any, node: Any, one: bytes) -> None:
     stray = support.to_bytes(support.slice_dataset(9, study="2.25.11"))
     response = post(client, support, one, stray, url=f"{URL}/2.25.10")
@@ -142,6 +153,7 @@ def test_instance_of_another_study_fails_by_itself(client: Any, support: Any, no
     assert list(node.receiver.kept) == ["2.25.20.1"]
 
 
+@pytest.mark.clause("10.5.3.1")
 @pytest.mark.parametrize(
     "broken", [b"", b"no boundary", b"--BoUnDaRy\r\nContent-Type: application/dicom\r\n\r\nends"]
 )
@@ -152,13 +164,14 @@ def test_unreadable_body_is_400(client: Any, support: Any, broken: bytes) -> Non
     assert response.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.clause("10.5.3.1")
 @pytest.mark.parametrize(
     "kind",
     [
         "",
         "text/plain",
-        "application/dicom+json",
-        'multipart/related; type="application/dicom+xml"; boundary=b',
+        "application/octet-stream",
+        'multipart/related; type="image/jpeg"; boundary=b',
         "multipart/form-data; boundary=b",
     ],
 )
@@ -176,6 +189,7 @@ def test_missing_boundary_and_empty_bodies_are_400(client: Any, support: Any) ->
     assert client.post(URL, content=b"", headers={"Content-Type": "application/dicom"}).status_code == 400
 
 
+@pytest.mark.clause("8.7.5")
 def test_unacceptable_response_type_is_406_before_anything_is_stored(
     client: Any, support: Any, node: Any, one: bytes
 ) -> None:
@@ -183,6 +197,7 @@ def test_unacceptable_response_type_is_406_before_anything_is_stored(
     assert not node.receiver.kept
 
 
+@pytest.mark.clause("10.5.3.1")
 @pytest.mark.parametrize("chunked", [False, True])
 def test_body_over_the_limit_is_413(support: Any, one: bytes, chunked: bool) -> None:
     small = support.Node(max_upload_bytes=len(one) // 2)
@@ -197,6 +212,7 @@ def test_body_over_the_limit_is_413(support: Any, one: bytes, chunked: bool) -> 
     assert not small.receiver.kept
 
 
+@pytest.mark.clause("10.5.3.1")
 def test_reached_watermark_is_503_with_retry_after(client: Any, support: Any, node: Any, one: bytes) -> None:
     node.receiver.full = OutOfResources("the disk is full; free some")
     response = post(client, support, one)
@@ -204,6 +220,7 @@ def test_reached_watermark_is_503_with_retry_after(client: Any, support: Any, no
     assert int(response.headers["retry-after"]) > 0
 
 
+@pytest.mark.clause("I.2.2")
 def test_watermark_reached_on_the_way_fails_instances_with_a700(
     client: Any, support: Any, node: Any, one: bytes, two: bytes
 ) -> None:
