@@ -1,90 +1,51 @@
-"""Where the content of a part waits until it is stored: in memory, or encrypted on disk.
+"""Where the content of a part waits until it is stored: in memory, or in a scratch file.
 
-What a client sends is identifiable, so it never lies plain on a disk: a larger part goes to an unnamed
-temporary file that is encrypted with a key that only this object knows. Once the file is closed, or the
-process ends, neither name nor key is left.
-
-References
-----------
-NIST SP 800-38A §6.5 (CTR). Authentication is not needed: nobody else has the file open.
+What a client sends is identifiable, so the node gives scratch files that are encrypted.
 """
 
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from typing import TYPE_CHECKING, BinaryIO, cast
-
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from cryptography.hazmat.primitives.ciphers import CipherContext
+    from dicom_node.ports.stores import ScratchFile
 
-#: Bytes of a part that stay in memory; a larger part goes to an encrypted temporary file.
+#: Bytes of a part that stay in memory; a larger part goes to a scratch file.
 MEMORY_BYTES = 8 * 1024 * 1024
-_BLOCK = 16
 _READ_BUFFER = 256 * 1024
 
 
-class SealedFile:
-    """An unnamed, encrypted temporary file: bytes are added at its end, and any thread reads anywhere.
+class MemoryScratch:
+    """`ports.ScratchFile` in memory: for a service whose requests are small."""
 
-    Parameters
-    ----------
-    folder
-        On whose file system it lies; `None`: the system's temporary folder.
+    def __init__(self) -> None:
+        self._data = bytearray()
 
-    Raises
-    ------
-    OSError
-        Here and in `append`, if the disk is full or fails.
-    """
-
-    def __init__(self, folder: Path | None = None) -> None:
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (closed by `close`)
-        self._key = os.urandom(32)
-        self._encryptor = self._cipher(0)
-        self.size = 0
-
-    def _cipher(self, block: int) -> CipherContext:
-        return Cipher(AES(self._key), CTR(block.to_bytes(_BLOCK, "big"))).encryptor()
+    @property
+    def size(self) -> int:
+        """See `ports.ScratchFile`."""
+        return len(self._data)
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
-        """Add bytes at the end."""
-        sealed = memoryview(self._encryptor.update(data))
-        offset = self.size
-        while sealed:
-            written = os.pwrite(self._file.fileno(), sealed, offset)
-            sealed, offset = sealed[written:], offset + written
-        self.size = offset
+        """See `ports.ScratchFile`."""
+        self._data += data
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Up to `count` bytes from `offset` on; fewer at the end."""
-        ahead = offset % _BLOCK
-        at, wanted = offset - ahead, min(count, self.size - offset) + ahead
-        pieces = []
-        while wanted > 0 and (piece := os.pread(self._file.fileno(), wanted, at)):
-            pieces.append(piece)
-            at, wanted = at + len(piece), wanted - len(piece)
-        # In counter mode the same operation seals and opens.
-        return self._cipher(offset // _BLOCK).update(b"".join(pieces))[ahead:]
+        """See `ports.ScratchFile`."""
+        return bytes(self._data[offset : offset + count])
 
     def close(self) -> None:
-        """Give the file up; nothing of it can be read any more."""
-        self._file.close()
-        self._key = b""
+        """See `ports.ScratchFile`."""
+        self._data = bytearray()
 
 
 class _Window(io.RawIOBase):
-    """Read-only view of a stretch of a `SealedFile`."""
+    """Read-only view of a stretch of a scratch file."""
 
-    def __init__(self, file: SealedFile, start: int, size: int, *, owns: bool) -> None:
+    def __init__(self, file: ScratchFile, start: int, size: int, *, owns: bool) -> None:
         self._file = file
         self._start = start
         self._size = size
@@ -126,14 +87,18 @@ class PartWriter:
     Parameters
     ----------
     memory_bytes
-        More than so many go to a `SealedFile` of its own.
+        More than so many go to a file of its own.
+    open_scratch
+        Makes that file.
     """
 
-    def __init__(self, folder: Path | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self, open_scratch: Callable[[], ScratchFile] = MemoryScratch, memory_bytes: int = MEMORY_BYTES
+    ) -> None:
         self._memory: io.BytesIO | None = io.BytesIO()
-        self._folder = folder
+        self._open_scratch = open_scratch
         self._memory_bytes = memory_bytes
-        self._file: SealedFile | None = None
+        self._file: ScratchFile | None = None
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add bytes."""
@@ -141,7 +106,7 @@ class PartWriter:
             if self._memory.tell() + len(data) <= self._memory_bytes:
                 self._memory.write(data)
                 return
-            self._file = SealedFile(self._folder)
+            self._file = self._open_scratch()
             self._file.append(self._memory.getbuffer())
             self._memory = None
         if self._file is not None:
@@ -152,7 +117,7 @@ class PartWriter:
         if self._memory is not None:
             self._memory.seek(0)
             return self._memory
-        file = cast("SealedFile", self._file)
+        file = cast("ScratchFile", self._file)
         return _buffered(_Window(file, 0, file.size, owns=True))
 
     def close(self) -> None:
@@ -169,13 +134,17 @@ class SharedSpool:
     Parameters
     ----------
     memory_bytes
-        Of all parts together; more go to one `SealedFile`.
+        Of all parts together; more go to one file.
+    open_scratch
+        Makes that file.
     """
 
-    def __init__(self, folder: Path | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
-        self._folder = folder
+    def __init__(
+        self, open_scratch: Callable[[], ScratchFile] = MemoryScratch, memory_bytes: int = MEMORY_BYTES
+    ) -> None:
+        self._open_scratch = open_scratch
         self._left = memory_bytes
-        self._file: SealedFile | None = None
+        self._file: ScratchFile | None = None
 
     def writer(self) -> PartWriter:
         """A writer for the next part."""
@@ -193,10 +162,10 @@ class SharedSpool:
         self._left -= count
         return True
 
-    def file(self) -> SealedFile:
+    def file(self) -> ScratchFile:
         """The file that the parts share."""
         if self._file is None:
-            self._file = SealedFile(self._folder)
+            self._file = self._open_scratch()
         return self._file
 
 
@@ -231,8 +200,3 @@ class _SharedWriter(PartWriter):
 
 def _buffered(window: _Window) -> BinaryIO:
     return io.BufferedReader(window, _READ_BUFFER)
-
-
-def memory_or_sealed(folder: Path | None) -> Callable[[], PartWriter]:
-    """What `MultipartParser` opens for each part, where parts are stored one by one."""
-    return lambda: PartWriter(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.pipeline.workflow import Pipeline
+from dicom_node.storage.sealed_file import SealedFile
 from dicomweb.app import create_router
 from dicomweb.stow.body import UploadLimits
 from viewer.app import install
@@ -110,7 +112,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
                 settings.http.max_upload_mb << 20,
                 settings.http.max_uploads,
                 settings.http.upload_timeout_s,
-                services.stores.scratch,
+                partial(SealedFile, services.stores.scratch),
             ),
         ),
         install_viewer=install_viewer,

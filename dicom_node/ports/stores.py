@@ -53,3 +53,26 @@ class DataKeys(Protocol):
 
     def destroy(self, slot: Slot) -> bool:
         """Destroy the slot's key for good; `False` where it was gone already."""
+
+
+class ScratchFile(Protocol):
+    """Bytes that are added at the end and read anywhere, by any thread; gone once it is closed."""
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Add bytes at the end.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or fails.
+        """
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Up to `count` bytes from `offset` on; fewer at the end."""
+
+    def close(self) -> None:
+        """Give it up; nothing of it can be read any more."""

@@ -14,12 +14,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from dicomweb.errors import Problem
+from dicomweb.part_spool import MemoryScratch
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
+
+    from dicom_node.ports.stores import ScratchFile
 
 #: Bytes that are handed on at a time: a thread takes them, and that costs the same for few and many.
 BLOCK_BYTES = 1024 * 1024
@@ -40,14 +42,14 @@ class UploadLimits:
         Bodies that are read at a time; others wait a little, then are answered 503.
     timeout_s
         Seconds for each `BLOCK_BYTES` of a body; a slower one is answered 408.
-    folder
-        Where parts that are too large for memory lie, encrypted; `None`: the system's temporary folder.
+    open_scratch
+        Makes the file that a part goes to which is too large for memory.
     """
 
     max_bytes: int
     at_once: int = 16
     timeout_s: float = 60.0
-    folder: Path | None = None
+    open_scratch: Callable[[], ScratchFile] = MemoryScratch
 
 
 class Uploads:

@@ -16,8 +16,8 @@ from dicomweb.stow.service import Failure, Stored, another_study, failed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
+    from dicom_node.ports.stores import ScratchFile
     from dicomweb.media_types import MediaType
     from dicomweb.stow.service import StoreReport, StoreService
 
@@ -34,13 +34,13 @@ class Intake:
 
     Parameters
     ----------
-    folder
-        Where parts that are too large for memory lie, encrypted.
+    open_scratch
+        Makes the files that parts go to which are too large for memory.
     """
 
-    def __init__(self, service: StoreService, folder: Path | None) -> None:
+    def __init__(self, service: StoreService, open_scratch: Callable[[], ScratchFile]) -> None:
         self._service = service
-        self._folder = folder
+        self._open_scratch = open_scratch
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="stow")
 
     async def run(self, work: Callable[[], _Value]) -> _Value:
@@ -68,7 +68,7 @@ class Intake:
         MultipartError, Problem, ClientDisconnect, OutOfResources
             What was stored before stays stored.
         """
-        parser = MultipartParser(boundary, lambda: PartWriter(self._folder))
+        parser = MultipartParser(boundary, lambda: PartWriter(self._open_scratch))
         running: deque[asyncio.Task[Stored | Failure]] = deque()
 
         def take(block: bytes, *, alone: bool) -> list[Part | Stored | Failure]:
@@ -98,7 +98,7 @@ class Intake:
         ------
         Problem, ClientDisconnect, OutOfResources
         """
-        writer = PartWriter(self._folder)
+        writer = PartWriter(self._open_scratch)
         try:
             empty = True
             async for block in body:
@@ -121,7 +121,7 @@ class Intake:
             If the metadata cannot be read: nothing is stored then.
         MultipartError, Problem, ClientDisconnect, OutOfResources
         """
-        spool = SharedSpool(self._folder)
+        spool = SharedSpool(self._open_scratch)
         request = MetadataRequest()
 
         def take(parser: MultipartParser, block: bytes) -> None:
@@ -168,7 +168,7 @@ class Intake:
         if study is not None and (identity is None or identity.study_instance_uid != study):
             return another_study(identity)
         try:
-            return Part({}, request.assemble(model, self._folder))
+            return Part({}, request.assemble(model, self._open_scratch))
         except OSError:
             raise
         except Exception as exc:  # noqa: BLE001 (protocol edge: one broken instance must not fail the others)

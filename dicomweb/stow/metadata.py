@@ -20,9 +20,9 @@ from dicomweb.stow.assembly import assemble
 from dicomweb.stow.pixel_data import BulkPart
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
+    from dicom_node.ports.stores import ScratchFile
     from dicomweb.multipart import Part
 
 #: Bytes of one metadata part: it is read in memory, which takes about ten times as much.
@@ -79,14 +79,14 @@ class MetadataRequest:
             )
         return parts
 
-    def assemble(self, model: dict[str, Any], folder: Path | None) -> BinaryIO:
+    def assemble(self, model: dict[str, Any], open_scratch: Callable[[], ScratchFile]) -> BinaryIO:
         """The PS3.10 instance that a model describes.
 
         Raises
         ------
         InvalidInstance, SopClassMismatch, UnsupportedTransferSyntax
         """
-        writer = PartWriter(folder)
+        writer = PartWriter(open_scratch)
         try:
             assemble(model, self.resolve, writer)
         except BaseException:

@@ -48,7 +48,7 @@ def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLi
     """The router of the store transaction."""
     router = APIRouter(route_class=route_class("stow", metrics), include_in_schema=False)
     uploads = Uploads(limits)
-    intake = Intake(service, limits.folder)
+    intake = Intake(service, limits.open_scratch)
 
     async def store(request: Request) -> Response:
         study = path_uid(request, "study") if "study" in request.path_params else None
