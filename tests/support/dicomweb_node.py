@@ -212,6 +212,7 @@ class Node:
             metrics=self.metrics,
             max_upload_bytes=max_upload_bytes,
             service_name="node",
+            uploads=parts.get("uploads"),
         )
         self.app = FastAPI()
         if mount:
