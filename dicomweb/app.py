@@ -1,4 +1,4 @@
-"""The DICOMweb router: STOW-RS, QIDO-RS and WADO-RS under one prefix.
+"""The DICOMweb router: STOW-RS, QIDO-RS, WADO-RS and UPS-RS under one prefix.
 
 Mount it under `/dicom-web`. All URLs that it gives out are built from the request.
 """
@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from dicomweb.instance_cache import DEFAULT_BYTES, InstanceCache
+from dicomweb.qido.completion import Completion
 from dicomweb.qido.router import create_qido_router
 from dicomweb.qido.service import SearchService
 from dicomweb.stow.body import UploadLimits
 from dicomweb.stow.router import create_stow_router
 from dicomweb.stow.service import StoreService
+from dicomweb.ups.router import create_ups_router
+from dicomweb.wado.rendered_router import create_rendered_router
 from dicomweb.wado.router import create_wado_router
 from dicomweb.wado.service import RetrieveService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from dicom_node.pipeline.worklist import WorklistService
     from dicom_node.ports.catalog import Catalog
     from dicom_node.ports.ingest import Receiver
     from dicom_node.ports.operation import Metrics
@@ -36,6 +40,8 @@ def create_router(
     service_name: str,
     cache_bytes: int = DEFAULT_BYTES,
     uploads: UploadLimits | None = None,
+    worklist: WorklistService | None = None,
+    worklist_hosts: Collection[str] = (),
 ) -> APIRouter:
     """All DICOMweb resources.
 
@@ -51,12 +57,20 @@ def create_router(
         Bytes of recently read instances that are kept parsed in memory.
     uploads
         All bounds on STOW-RS bodies; `None`: `max_upload_bytes` and the defaults.
+    worklist
+        Work items; `None`: this node has none.
+    worklist_hosts
+        Host names besides loopback ones under which work items can be reached.
     """
-    retrieve = RetrieveService(catalog, read_blob, InstanceCache(read_blob, cache_bytes))
+    cache = InstanceCache(read_blob, cache_bytes)
+    retrieve = RetrieveService(catalog, read_blob, cache)
+    search = SearchService(catalog, Completion(catalog, lambda ref: cache.get(ref).dataset))
     agent = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in service_name) or "node"
     router = APIRouter()
     limits = uploads or UploadLimits(max_upload_bytes)
     router.include_router(create_stow_router(StoreService(receiver), metrics, limits))
-    router.include_router(create_qido_router(SearchService(catalog, agent), metrics))
-    router.include_router(create_wado_router(retrieve, metrics, agent))
+    router.include_router(create_qido_router(search, metrics))
+    router.include_router(create_wado_router(retrieve, metrics))
+    router.include_router(create_rendered_router(retrieve, metrics, agent))
+    router.include_router(create_ups_router(worklist, metrics, agent, worklist_hosts))
     return router

@@ -11,7 +11,7 @@ from dicom_node.domain.errors import InvalidInstance, NotFound
 from dicom_node.domain.quarantine import Preview
 from dicomweb.errors import Problem
 from dicomweb.instance_cache import ParsedInstance
-from dicomweb.wado.rendered import PNG, encode_image, render_frame
+from dicomweb.wado.rendered import PNG, FrameRenderer, encode_image
 from dicomweb.wado.rendering_parameters import Rendering
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def render_preview(part10: bytes, frame: int, *, all_values: bool) -> Preview:
     try:
         instance = ParsedInstance(part10)
         frames = instance.frames
-        image = (
-            _all_values(frames, frame - 1) if all_values else render_frame(instance, frame - 1, Rendering())
-        )
+        if all_values:
+            image = _all_values(frames, frame - 1)
+        else:
+            image = FrameRenderer(shutters=False).render(instance, frame - 1, Rendering())
     except (Problem, InvalidInstance) as exc:
         raise NotFound("it has no picture that can be drawn here; download it to look at it") from exc
     return Preview(encode_image(image, PNG), frames.count)

@@ -1,63 +1,195 @@
-"""Images for browsers: modality and VOI transformation, colour, viewport, encoding as JPEG or PNG.
+"""Frames as images for browsers: transformation to 8 bits, viewport, annotation, encoding.
 
 References
 ----------
-PS3.18 §10.4.1.1.3 (rendered resources), PS3.3 §C.11.2.1.2 (windows), PS3.3 §C.7.6.3.1.2 (photometric
-interpretations), PS3.4 §N.2 (sequence of transformations).
+PS3.18 §8.3.5 (parameters), §8.7.4 (rendered media types), PS3.4 §N.2 (sequence of transformations).
 """
 
 from __future__ import annotations
 
+import threading
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from PIL import Image, ImageDraw
-from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
+from PIL import Image, ImageDraw, ImageFont
 
 from dicomweb.errors import not_acceptable
 from dicomweb.part10 import READ_ERRORS
-from dicomweb.wado.rendering_parameters import Rendering, Viewport, Window
+from dicomweb.wado.annotation import annotate
+from dicomweb.wado.colour import is_colour, is_segmentation, segments_in_colour, to_colour
+from dicomweb.wado.colour_profiles import apply_profile
+from dicomweb.wado.grayscale import (
+    GrayscaleSteps,
+    modality_values,
+    needs_limits,
+    padding_of,
+    steps_of,
+    stored_values,
+    to_shades,
+    value_limits,
+)
+from dicomweb.wado.rendering_parameters import DEFAULT_QUALITY
+from dicomweb.wado.shutters import apply_shutter
+from dicomweb.wado.video import decode_frame, is_video, stored_stream
+from dicomweb.wado.viewports import fit, pixel_aspect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from pydicom.dataset import Dataset
 
     from dicomweb.instance_cache import ParsedInstance
+    from dicomweb.wado.presentation_state import PresentationState
+    from dicomweb.wado.rendering_parameters import Rendering, Viewport, Window
 
 JPEG = "image/jpeg"
 PNG = "image/png"
 GIF = "image/gif"
-_FORMATS = {JPEG: "JPEG", PNG: "PNG"}
+_FORMATS = {JPEG: "JPEG", PNG: "PNG", GIF: "GIF"}
+#: Media types whose images can carry an ICC profile.
+WITH_PROFILE = frozenset({JPEG, PNG})
+#: Frames that are looked at for the range of values of an instance without a window.
+_SAMPLED_FRAMES = 16
 
 
-def render_frame(instance: ParsedInstance, index: int, rendering: Rendering) -> Image.Image:
-    """One frame as an 8 bit image, mode L or RGB, in the asked viewport; `index` counts from 0.
+class FrameRenderer:
+    """Renders frames; keeps the range of values of instances that tell no window.
 
-    Raises
-    ------
-    NotFound
-        If there is no such frame.
-    Problem
-        406 if it cannot be decoded or transformed here.
+    Parameters
+    ----------
+    shutters
+        Whether what lies outside of an image's own shutter stays dark. Whoever looks for what is
+        written into an image must see all of it.
     """
-    pixels = instance.frames.pixels(index)
-    try:
-        shades = _to_display(pixels, instance.dataset, index, rendering.window)
-    except (*READ_ERRORS, MemoryError) as exc:
-        raise not_acceptable(
-            "the image cannot be rendered: its display attributes are inconsistent; retrieve its frames"
-        ) from exc
-    image = Image.fromarray(shades)
-    return fit(image, rendering.viewport) if rendering.viewport is not None else image
+
+    def __init__(self, *, shutters: bool = True) -> None:
+        self._shutters = shutters
+        self._limits: WeakKeyDictionary[ParsedInstance, tuple[float, float] | None] = WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def render(
+        self,
+        instance: ParsedInstance,
+        index: int,
+        rendering: Rendering,
+        presentation: PresentationState | None = None,
+    ) -> Image.Image:
+        """One frame as an 8 bit image, mode L or RGB; `index` counts from 0.
+
+        The image has the size of the pixel matrix where no viewport is asked for; in a viewport its
+        pixels have the shape that the data set gives them.
+
+        Raises
+        ------
+        NotFound
+            If there is no such frame.
+        Problem
+            406 if it cannot be decoded or transformed here.
+        """
+        ds = instance.dataset
+        pixels = _pixels(instance, index)
+        try:
+            steps = steps_of(ds, index) if presentation is None else presentation.steps(ds, index)
+            image = Image.fromarray(self._display(pixels, instance, index, rendering.window, steps))
+            if presentation is None:
+                image = apply_shutter(image, ds) if self._shutters else image
+                if rendering.viewport is not None:
+                    image = fit(image, rendering.viewport, pixel_aspect(ds, index))
+            else:
+                image = presentation.present(image, ds, index, rendering.viewport)
+            image = apply_profile(image, ds, rendering.icc_profile)
+            return annotate(image, ds, rendering.annotation, index, frame_count(instance))
+        except (*READ_ERRORS, MemoryError, ZeroDivisionError) as exc:
+            raise not_acceptable(
+                "the image cannot be rendered: its display attributes are inconsistent; retrieve its frames"
+            ) from exc
+
+    def _display(
+        self,
+        pixels: NDArray[Any],
+        instance: ParsedInstance,
+        index: int,
+        window: Window | None,
+        steps: GrayscaleSteps,
+    ) -> NDArray[np.uint8]:
+        ds = instance.dataset
+        if is_colour(ds, pixels):
+            return to_colour(pixels, ds)
+        if is_segmentation(ds):
+            return segments_in_colour(pixels, ds, index)
+        if int(ds.get("BitsAllocated", 8) or 8) == 1:
+            shades = (pixels > 0).astype(np.uint8) * 255
+            return 255 - shades if steps.inverse else shades
+        pixels = stored_values(pixels, ds)
+        padding = padding_of(pixels, ds)
+        values = modality_values(pixels, steps.modality)
+        automatic = needs_limits(steps, window)
+        limits = None
+        if automatic:
+            limits = (
+                self._range(instance, steps) if frame_count(instance) > 1 else value_limits(values, padding)
+            )
+        shades = to_shades(values, steps, window, limits)
+        if padding is not None and automatic:
+            shades[padding] = 0
+        return shades
+
+    def _range(self, instance: ParsedInstance, steps: GrayscaleSteps) -> tuple[float, float] | None:
+        """The range of values over frames of an instance: one for all, so that frames can be compared."""
+        with self._lock:
+            if instance in self._limits:
+                return self._limits[instance]
+        count = frame_count(instance)
+        found = []
+        for index in sorted({round(n * (count - 1) / (_SAMPLED_FRAMES - 1)) for n in range(_SAMPLED_FRAMES)}):
+            pixels = stored_values(_pixels(instance, index), instance.dataset)
+            padding = padding_of(pixels, instance.dataset)
+            limits = value_limits(modality_values(pixels, steps.modality), padding)
+            if limits is not None:
+                found.append(limits)
+        result = (min(low for low, _ in found), max(high for _, high in found)) if found else None
+        with self._lock:
+            self._limits[instance] = result
+        return result
 
 
-def encode_image(image: Image.Image, media_type: str, quality: int = 90) -> bytes:
-    """The image as JPEG or PNG."""
+def frame_count(instance: ParsedInstance) -> int:
+    """Frames of an instance; of a stored video as the data set tells them."""
+    if is_video(instance.transfer_syntax_uid):
+        try:
+            return max(1, int(instance.dataset.get("NumberOfFrames", 1) or 1))
+        except (TypeError, ValueError):
+            return 1
+    return instance.frames.count
+
+
+def _pixels(instance: ParsedInstance, index: int) -> NDArray[Any]:
+    if is_video(instance.transfer_syntax_uid):
+        return decode_frame(stored_stream(instance.dataset), index)
+    return instance.frames.pixels(index)
+
+
+def telling_frame(instance: ParsedInstance) -> int:
+    """The frame that shows best what is in an instance, counted from 0.
+
+    The middle one; of a segmentation the one with most of a segment, for its middle may be empty.
+    """
+    count = frame_count(instance)
+    if count == 1 or not is_segmentation(instance.dataset):
+        return count // 2
+    sampled = sorted({round(n * (count - 1) / 63) for n in range(64)})
+    return max(sampled, key=lambda index: int(np.count_nonzero(instance.frames.pixels(index))))
+
+
+def encode_image(image: Image.Image, media_type: str, quality: int = DEFAULT_QUALITY) -> bytes:
+    """The image as JPEG (baseline), PNG or GIF, with its ICC profile where it has one."""
     out = BytesIO()
-    image.save(out, _FORMATS[media_type], **({"quality": quality} if media_type == JPEG else {}))
+    options: dict[str, Any] = {"quality": quality} if media_type == JPEG else {}
+    if media_type in WITH_PROFILE and "icc_profile" in image.info:
+        options["icc_profile"] = image.info["icc_profile"]
+    image.save(out, _FORMATS[media_type], **options)
     return out.getvalue()
 
 
@@ -70,132 +202,12 @@ def encode_animation(images: Sequence[Image.Image], frame_ms: int) -> bytes:
     return out.getvalue()
 
 
-def placeholder(label: str, size: tuple[int, int]) -> Image.Image:
+def placeholder(label: str, viewport: Viewport) -> Image.Image:
     """A grey tile for what has no picture, or one that shall not be shown; `label` is a modality."""
+    size = (viewport.width, viewport.height)
     image = Image.new("L", size, 48)
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, size[0] - 1, size[1] - 1), outline=128)
-    draw.text((size[0] / 2, size[1] / 2), label[:16], fill=220, anchor="mm")
+    font = ImageFont.load_default(max(8, min(size) // 6))
+    draw.text((size[0] / 2, size[1] / 2), label[:16], fill=220, anchor="mm", font=font)
     return image
-
-
-def fit(image: Image.Image, viewport: Viewport) -> Image.Image:
-    """The asked region, as large as fits the viewport with its aspect ratio kept."""
-    x = viewport.region_x or 0.0
-    y = viewport.region_y or 0.0
-    width = viewport.region_width if viewport.region_width is not None else image.width - x
-    height = viewport.region_height if viewport.region_height is not None else image.height - y
-    box = (
-        int(max(0, min(x, image.width - 1))),
-        int(max(0, min(y, image.height - 1))),
-        int(min(image.width, max(x + 1, x + abs(width)))),
-        int(min(image.height, max(y + 1, y + abs(height)))),
-    )
-    if box != (0, 0, image.width, image.height):
-        image = image.crop((box[0], box[1], max(box[2], box[0] + 1), max(box[3], box[1] + 1)))
-    if width < 0:
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    if height < 0:
-        image = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
-    scale = min(viewport.width / image.width, viewport.height / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image if size == image.size else image.resize(size, Image.Resampling.BILINEAR)
-
-
-def _to_display(pixels: NDArray[Any], ds: Dataset, index: int, window: Window | None) -> NDArray[np.uint8]:
-    photometric = str(ds.get("PhotometricInterpretation", "MONOCHROME2"))
-    if photometric == "PALETTE COLOR":
-        return _eight_bits(apply_color_lut(pixels, ds), 16)
-    if pixels.ndim == 3:
-        return _eight_bits(pixels, int(ds.get("BitsStored", 8) or 8))
-    if int(ds.get("BitsAllocated", 8) or 8) == 1:
-        shades = (pixels > 0).astype(np.uint8) * 255
-    else:
-        shades = _windowed(pixels, ds, index, window)
-    inverse = photometric == "MONOCHROME1" or ds.get("PresentationLUTShape") == "INVERSE"
-    return 255 - shades if inverse else shades
-
-
-def _windowed(pixels: NDArray[Any], ds: Dataset, index: int, window: Window | None) -> NDArray[np.uint8]:
-    if "ModalityLUTSequence" in ds:
-        values = np.asarray(apply_modality_lut(pixels, ds), np.float64)
-    else:
-        group = _functional_group(ds, index, "PixelValueTransformationSequence")
-        slope = first_number(group, "RescaleSlope")
-        intercept = first_number(group, "RescaleIntercept")
-        values = pixels.astype(np.float64) * (slope or 1.0) + (intercept or 0.0)
-    if window is None and "VOILUTSequence" in ds and "WindowCenter" not in ds:
-        return _stretch(np.asarray(apply_voi(values.astype(np.int64), ds), np.float64))
-    window = window or _own_window(ds, index)
-    if window is None:
-        padding = first_number(ds, "PixelPaddingValue")
-        return _stretch(values, None if padding is None else pixels != padding)
-    return _apply_window(values, window)
-
-
-def _own_window(ds: Dataset, index: int) -> Window | None:
-    group = _functional_group(ds, index, "FrameVOILUTSequence")
-    center, width = first_number(group, "WindowCenter"), first_number(group, "WindowWidth")
-    function = str(group.get("VOILUTFunction", "LINEAR") or "LINEAR")
-    if center is None or width is None or width <= 0 or (function == "LINEAR" and width < 1):
-        return None
-    return Window(center, width, function)
-
-
-def _apply_window(values: NDArray[np.float64], window: Window) -> NDArray[np.uint8]:
-    """PS3.3 §C.11.2.1.2.1 to §C.11.2.1.3, output 0 to 255."""
-    if window.function == "SIGMOID":
-        exponent = np.clip(-4 * (values - window.center) / window.width, -60, 60)
-        scaled = 1 / (1 + np.exp(exponent))
-    elif window.function == "LINEAR_EXACT":
-        scaled = (values - window.center) / window.width + 0.5
-    else:
-        scaled = (values - (window.center - 0.5)) / max(window.width - 1, 1e-9) + 0.5
-    return _quantise(scaled)
-
-
-def _stretch(values: NDArray[np.float64], visible: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
-    """The range that holds nearly all values, without padding, on 0 to 255."""
-    finite = np.isfinite(values) if visible is None else np.isfinite(values) & visible
-    shown = values[finite]
-    if not shown.size:
-        return np.zeros(values.shape, np.uint8)
-    low, high = np.percentile(shown, (0.5, 99.5))
-    if high <= low:
-        low, high = float(shown.min()), float(shown.max())
-    if high <= low:
-        return np.full(values.shape, 128, np.uint8)
-    return _quantise((values - low) / (high - low))
-
-
-def _quantise(scaled: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return (np.clip(np.nan_to_num(scaled), 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _eight_bits(pixels: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint8:
-        return np.ascontiguousarray(pixels)
-    return (pixels.astype(np.uint32) >> max(0, bits - 8)).clip(0, 255).astype(np.uint8)
-
-
-def _functional_group(ds: Dataset, index: int, keyword: str) -> Dataset:
-    """The macro of a frame in an enhanced instance (per frame, then shared), else the data set itself."""
-    per_frame = ds.get("PerFrameFunctionalGroupsSequence") or ()
-    shared = ds.get("SharedFunctionalGroupsSequence") or ()
-    for group in (*per_frame[index : index + 1], *shared[:1]):
-        macro = group.get(keyword)
-        if macro:
-            return macro[0]  # type: ignore[no-any-return]
-    return ds
-
-
-def first_number(ds: Dataset, keyword: str) -> float | None:
-    """The first value of an attribute as a finite number, or `None`."""
-    try:
-        value = ds.get(keyword)
-        if value is None or value == "":
-            return None
-        value = float(value[0] if hasattr(value, "__getitem__") and not isinstance(value, str) else value)
-    except READ_ERRORS:
-        return None
-    return value if np.isfinite(value) else None

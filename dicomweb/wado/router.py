@@ -26,8 +26,6 @@ from dicomweb.wado.encoding import (
     ranged_response,
     validators,
 )
-from dicomweb.wado.pictures import Picture, PictureService
-from dicomweb.wado.rendering_parameters import Rendering, parse_rendering
 from dicomweb.wado.service import (
     RetrieveService,
     Target,
@@ -65,29 +63,24 @@ def target_of(request: Request) -> Target:
     )
 
 
-def create_wado_router(service: RetrieveService, metrics: Metrics, service_name: str) -> APIRouter:
-    """The router of all retrieve resources."""
+def create_wado_router(service: RetrieveService, metrics: Metrics) -> APIRouter:
+    """The router of all retrieve resources but the rendered ones."""
     router = APIRouter(route_class=route_class("wado", metrics), include_in_schema=False)
-    endpoints = RetrieveEndpoints(service, service_name)
+    endpoints = RetrieveEndpoints(service)
     router.get(FRAMES)(endpoints.frames)
     router.get(INSTANCE + "/bulkdata/{path:path}")(endpoints.bulkdata)
     for base in (STUDY, SERIES, INSTANCE):
         router.get(base)(endpoints.instances)
         router.get(base + "/metadata")(endpoints.metadata)
         router.get(base + "/bulkdata")(endpoints.all_bulkdata)
-    for base in (STUDY, SERIES, INSTANCE, FRAMES):
-        router.get(base + "/rendered")(endpoints.rendered)
-        router.get(base + "/thumbnail")(endpoints.thumbnail)
     return router
 
 
 class RetrieveEndpoints:
-    """What the routes call: HTTP around `RetrieveService` and `PictureService`."""
+    """What the routes call: HTTP around `RetrieveService`."""
 
-    def __init__(self, service: RetrieveService, service_name: str) -> None:
+    def __init__(self, service: RetrieveService) -> None:
         self._service = service
-        self._pictures = PictureService(service)
-        self._name = service_name
 
     def instances(self, request: Request) -> Response:
         """Whole instances of a study, a series, or one."""
@@ -173,51 +166,6 @@ class RetrieveEndpoints:
         return multipart_response(
             _all_bulk(self._service, entries, service_root(request)), OCTET_STREAM, headers
         )
-
-    def rendered(self, request: Request) -> Response:
-        """A study, series, instance or frames as pictures, pages or documents."""
-        numbers, entries, rendering = _rendered_request(self._service, request)
-        headers = validators(entries, f"rendered {numbers} {rendering} {accept_of(request)}")
-        known = not_modified(request.headers.get("if-none-match"), headers)
-        if known is not None:
-            return known
-        picture = self._pictures.rendered(
-            entries, numbers, rendering, accept_of(request), service_root(request)
-        )
-        return _picture_response(picture, headers, rendering, self._name)
-
-    def thumbnail(self, request: Request) -> Response:
-        """A small picture."""
-        numbers, entries, rendering = _rendered_request(self._service, request)
-        headers = validators(entries, f"thumbnail {numbers} {rendering} {accept_of(request)}")
-        known = not_modified(request.headers.get("if-none-match"), headers)
-        if known is not None:
-            return known
-        picture = self._pictures.thumbnail(entries, numbers, rendering, accept_of(request))
-        return _picture_response(picture, headers, rendering, self._name)
-
-
-def _rendered_request(
-    service: RetrieveService, request: Request
-) -> tuple[tuple[int, ...] | None, Sequence[CatalogEntry], Rendering]:
-    frames = request.path_params.get("frames")
-    numbers = parse_frame_list(frames) if frames is not None else None
-    rendering = parse_rendering(request.query_params)
-    return numbers, service.find(target_of(request)), rendering
-
-
-def _picture_response(
-    picture: Picture, headers: dict[str, str], rendering: Rendering, service_name: str
-) -> Response:
-    headers = headers | _NOSNIFF
-    if picture.media_type.startswith("text/html"):
-        headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'"
-    if rendering.ignored:
-        names = ", ".join(rendering.ignored)
-        headers["Warning"] = f'299 {service_name}: "The following parameters are not supported: {names}"'
-    if picture.parts is not None:
-        return multipart_response(picture.parts, picture.media_type, headers)
-    return Response(picture.content, headers={**headers, "Content-Type": picture.media_type})
 
 
 def _all_bulk(service: RetrieveService, entries: Sequence[CatalogEntry], root: str) -> Iterator[Payload]:
