@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from starlette import status
 from starlette.datastructures import Headers, MutableHeaders
 
 from viewer.ohif.release import MOUNT
@@ -52,6 +53,12 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
+            if scope["type"] == "websocket" and _from_another_site(Headers(scope=scope)):
+                # Closed before it is accepted, which servers answer with 403. Same-origin rules do not
+                # hold pages back from opening a WebSocket, so it has to be done here.
+                await receive()
+                await send({"type": "websocket.close", "code": status.WS_1008_POLICY_VIOLATION})
+                return
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
