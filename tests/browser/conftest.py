@@ -33,8 +33,8 @@ _FLAGS = (
 )
 
 
-#: Requests that leave no machine; the extension is Chromium's own PDF viewer.
-_WITHIN = ("blob:", "data:", "chrome-extension://mhjfbmdgcfjbbpaeojofohoefgiehjai/")
+#: Requests that leave no machine; Chromium's own PDF viewer is an extension of its own.
+_WITHIN = ("blob:", "data:", "chrome://", "chrome-extension://")
 
 
 # One browser a module, not a session: while Playwright's synchronous interface lives, its event loop counts

@@ -81,16 +81,15 @@ def test_encapsulated_pdf_opens_whole(shelf, view):
     viewer = view(shelf, "/viewer/viewer?StudyInstanceUIDs=2.25.10")
     viewer.wait_series(5)
     viewer.open("report")
-    shown = viewer.page.wait_for_function(
-        """async () => {
-          const frame = document.querySelector('object[type="application/pdf"], iframe, embed');
-          const address = frame?.data || frame?.src;
-          if (!address) return null;
-          const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
-          return btoa(String.fromCharCode(...bytes));
+    frame = viewer.page.locator('object[type="application/pdf"], iframe, embed').first
+    frame.wait_for(state="attached", timeout=60_000)
+    found = viewer.page.evaluate(
+        """async (frame) => {
+          const answer = await fetch(frame.data || frame.src);
+          return btoa(String.fromCharCode(...new Uint8Array(await answer.arrayBuffer())));
         }""",
-        timeout=60_000,
+        frame.element_handle(),
     )
     expected = web_objects.document()
-    content = base64.b64decode(shown.json_value())
+    content = base64.b64decode(found)
     assert content.rstrip(b"\0") == expected.EncapsulatedDocument[: expected.EncapsulatedDocumentLength]
