@@ -61,6 +61,8 @@ _TABLE: Mapping[type[errors.NodeError], Mapped] = {
     errors.NotAuthorised: Mapped(HTTPStatus.FORBIDDEN, NOT_AUTHORISED),
     errors.NotFound: Mapped(HTTPStatus.NOT_FOUND, PROCESSING_FAILURE),
     errors.Gone: Mapped(HTTPStatus.GONE, PROCESSING_FAILURE),
+    errors.Conflict: Mapped(HTTPStatus.CONFLICT, PROCESSING_FAILURE),
+    errors.SearchTooBroad: Mapped(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, PROCESSING_FAILURE),
     errors.Quarantined: Mapped(HTTPStatus.CONFLICT, PROCESSING_FAILURE),
     errors.ReidentificationFailed: Mapped(HTTPStatus.CONFLICT, PROCESSING_FAILURE),
     errors.InvalidModelPackage: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),

@@ -33,6 +33,8 @@ STATUS_BY_ERROR: dict[type[errors.NodeError], HTTPStatus] = {
     errors.NotAuthorised: HTTPStatus.FORBIDDEN,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Gone: HTTPStatus.GONE,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.SearchTooBroad: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Quarantined: HTTPStatus.CONFLICT,
     errors.TransientError: HTTPStatus.SERVICE_UNAVAILABLE,
 }

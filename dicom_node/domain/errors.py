@@ -13,6 +13,8 @@ Tree::
     │   ├── NotAuthorised         0124 / 403
     │   ├── NotFound              404
     │   ├── Gone                  410: it was here and was purged
+    │   ├── Conflict              409: what is asked does not fit the state of what it is asked of
+    │   ├── SearchTooBroad        413: too much would have to be read to answer
     │   ├── Quarantined           de-identification cannot vouch for the instance
     │   ├── ReidentificationFailed   unknown UID or another patient: fail closed
     │   ├── InvalidModelPackage
@@ -108,6 +110,18 @@ class Gone(PermanentError):
     """It was here and was purged."""
 
     code = "gone"
+
+
+class Conflict(PermanentError):
+    """What is asked does not fit the state of what it is asked of."""
+
+    code = "conflict"
+
+
+class SearchTooBroad(PermanentError):
+    """Too much would have to be read to answer: narrower keys will do."""
+
+    code = "search-too-broad"
 
 
 class Quarantined(PermanentError):

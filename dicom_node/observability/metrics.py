@@ -25,6 +25,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "studies_ended": ("Studies that ended", ("state",)),
     "studies_purged": ("Studies whose inputs were purged", ()),
     "requests": ("DICOMweb requests", ("service", "status")),
+    "workitems_ended": ("Work items that ended, whoever performed them", ("state",)),
 }
 #: Histogram name to (help text, label names). All are in seconds.
 TIMINGS: dict[str, tuple[str, tuple[str, ...]]] = {
