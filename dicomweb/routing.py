@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 
 from dicom_node.domain.errors import InternalError, NodeError
 from dicomweb.errors import Problem, bad_request, problem_of, problem_response
@@ -16,20 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from fastapi import Request
-    from starlette.responses import Response
 
     from dicom_node.ports.operation import Metrics
 
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 #: Where a route's own path begins, after the prefix under which the router is included.
-_RESOURCE = re.compile(r"/(studies|series|instances)(/.*)?$")
+_RESOURCE = re.compile(r"/(studies|series|instances|workitems|subscribers)(/.*)?$")
 
 
 def route_class(service: str, metrics: Metrics) -> type[APIRoute]:
-    """A route that counts its requests as `service` and answers every error as a problem document."""
+    """A route that counts its requests as `service` and answers every error as a problem document.
+
+    Wherever it answers GET it answers HEAD too: the same, without the body.
+    """
 
     class DicomwebRoute(APIRoute):
         """Protocol edge of one DICOMweb service."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            if self.methods and "GET" in self.methods:
+                self.methods.add("HEAD")
 
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             """Wrap FastAPI's handler."""
@@ -41,11 +49,17 @@ def route_class(service: str, metrics: Metrics) -> type[APIRoute]:
                 except Exception as exc:  # noqa: BLE001 (the protocol edge: everything becomes an answer)
                     response = problem_response(_problem(exc, service))
                 metrics.count("requests", service=service, status=str(response.status_code))
-                return response
+                return _without_body(response) if request.method == "HEAD" else response
 
             return answer
 
     return DicomwebRoute
+
+
+def _without_body(response: Response) -> Response:
+    bare = Response(status_code=response.status_code)
+    bare.raw_headers = response.raw_headers
+    return bare
 
 
 def _problem(error: Exception, service: str) -> Problem:
@@ -70,10 +84,20 @@ def path_uid(request: Request, name: str) -> str:
     Problem
         400 if it breaks the rules of PS3.5 §9.1 (digits and dots, 64 characters).
     """
-    uid = str(request.path_params[name])
-    if len(uid) > 64 or not _UID.fullmatch(uid):
-        raise bad_request(f"the {name} UID in the path must have digits and dots only, at most 64 characters")
-    return uid
+    return checked_uid(str(request.path_params[name]), f"the {name} UID in the path")
+
+
+def checked_uid(text: str, name: str) -> str:
+    """The text, which is a UID.
+
+    Raises
+    ------
+    Problem
+        400 if it breaks the rules of PS3.5 §9.1 (digits and dots, 64 characters).
+    """
+    if len(text) > 64 or not _UID.fullmatch(text):
+        raise bad_request(f"{name} must have digits and dots only, at most 64 characters")
+    return text
 
 
 def accept_of(request: Request) -> str | None:
@@ -101,16 +125,27 @@ def service_root(request: Request) -> str:
     Problem
         400 if the Host header is malformed.
     """
-    try:
-        origin = f"{request.url.scheme}://{_authority(request)}"
-    except ValueError as exc:
-        raise bad_request("the Host header is malformed") from exc
+    origin = origin_of(request)
     path: str = request.scope["path"]
     resource = _RESOURCE.search(request.scope["route"].path)
     if resource is None:  # a route of another service
         return origin
     template = resource[0].replace(":path}", "}")
     return origin + path.removesuffix(template.format_map(request.path_params))
+
+
+def origin_of(request: Request) -> str:
+    """Scheme, host and port under which the client asked.
+
+    Raises
+    ------
+    Problem
+        400 if the Host header is malformed.
+    """
+    try:
+        return f"{request.url.scheme}://{_authority(request)}"
+    except ValueError as exc:
+        raise bad_request("the Host header is malformed") from exc
 
 
 def _authority(request: Request) -> str:

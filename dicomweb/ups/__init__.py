@@ -1,0 +1,1 @@
+"""UPS-RS: the worklist service (PS3.18 §11)."""
