@@ -1,6 +1,7 @@
 """The DICOMweb router: STOW-RS, QIDO-RS, WADO-RS and UPS-RS under one prefix.
 
-Mount it under `/dicom-web`. All URLs that it gives out are built from the request.
+Mount it under `/dicom-web`. All URLs that it gives out are built from the request. WADO-URI, which has one
+path for all, comes with it as a router of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
+from dicomweb.capabilities.router import create_capabilities_router
+from dicomweb.capabilities.studies import studies_transactions
+from dicomweb.capabilities.worklist import worklist_transactions
 from dicomweb.instance_cache import DEFAULT_BYTES, InstanceCache
 from dicomweb.qido.completion import Completion
 from dicomweb.qido.router import create_qido_router
@@ -17,6 +21,7 @@ from dicomweb.stow.body import UploadLimits
 from dicomweb.stow.router import create_stow_router
 from dicomweb.stow.service import StoreService
 from dicomweb.ups.router import create_ups_router
+from dicomweb.uri.router import create_uri_router
 from dicomweb.wado.rendered_router import create_rendered_router
 from dicomweb.wado.router import create_wado_router
 from dicomweb.wado.service import RetrieveService
@@ -28,6 +33,18 @@ if TYPE_CHECKING:
     from dicom_node.ports.catalog import Catalog
     from dicom_node.ports.ingest import Receiver
     from dicom_node.ports.operation import Metrics
+
+
+class DicomwebRouter(APIRouter):
+    """The RESTful services.
+
+    Attributes
+    ----------
+    uri
+        The router of WADO-URI, which stands at the root of the server.
+    """
+
+    uri: APIRouter
 
 
 def create_router(
@@ -42,7 +59,7 @@ def create_router(
     uploads: UploadLimits | None = None,
     worklist: WorklistService | None = None,
     worklist_hosts: Collection[str] = (),
-) -> APIRouter:
+) -> DicomwebRouter:
     """All DICOMweb resources.
 
     Parameters
@@ -66,11 +83,16 @@ def create_router(
     retrieve = RetrieveService(catalog, read_blob, cache)
     search = SearchService(catalog, Completion(catalog, lambda ref: cache.get(ref).dataset))
     agent = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in service_name) or "node"
-    router = APIRouter()
+    services = APIRouter()
     limits = uploads or UploadLimits(max_upload_bytes)
-    router.include_router(create_stow_router(StoreService(receiver), metrics, limits))
-    router.include_router(create_qido_router(search, metrics))
-    router.include_router(create_wado_router(retrieve, metrics))
-    router.include_router(create_rendered_router(retrieve, metrics, agent))
-    router.include_router(create_ups_router(worklist, metrics, agent, worklist_hosts))
+    services.include_router(create_stow_router(StoreService(receiver), metrics, limits))
+    services.include_router(create_qido_router(search, metrics))
+    services.include_router(create_wado_router(retrieve, metrics))
+    services.include_router(create_rendered_router(retrieve, metrics, agent))
+    services.include_router(create_ups_router(worklist, metrics, agent, worklist_hosts))
+    transactions = (*studies_transactions(), *worklist_transactions())
+    router = DicomwebRouter()
+    router.include_router(services)
+    router.include_router(create_capabilities_router(services, transactions, metrics, agent))
+    router.uri = create_uri_router(retrieve, metrics, agent)
     return router

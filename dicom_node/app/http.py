@@ -12,14 +12,13 @@ from dicom_node.domain.errors import NodeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fastapi import APIRouter
-
     from dicom_node.observability.metrics import PrometheusMetrics
+    from dicomweb.app import DicomwebRouter
 
 
 def create_http_app(
     *,
-    dicomweb_router: APIRouter,
+    dicomweb_router: DicomwebRouter,
     install_viewer: Callable[[FastAPI], None],
     metrics: PrometheusMetrics,
     readiness: Sequence[tuple[str, Callable[[], None]]],
@@ -69,5 +68,6 @@ def create_http_app(
         return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.include_router(dicomweb_router, prefix="/dicom-web")
+    app.include_router(dicomweb_router.uri)
     install_viewer(app)
     return app

@@ -210,6 +210,7 @@ def http_routes():
     return {
         (method, route.path.rstrip("/") or "/")
         for route in iter_route_contexts(http.routes)
+        if route.name != "elsewhere"  # answers where there is no resource or no such method
         for method in (route.methods or {"GET"}) - {"HEAD"}
     }
 

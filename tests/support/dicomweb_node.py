@@ -221,6 +221,7 @@ class Node:
             self.app.mount("/dicom-web", inner)
         else:
             self.app.include_router(router, prefix="/dicom-web")
+            self.app.include_router(router.uri)
 
     def read_blob(self, ref: str) -> bytes:
         self.reads[ref] += 1

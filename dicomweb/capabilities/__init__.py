@@ -1,0 +1,1 @@
+"""What the DICOMweb services can do, said to machines: WADL, JSON, OpenAPI."""
