@@ -14,6 +14,11 @@ class QueryLevel(StrEnum):
     SERIES = "series"
     INSTANCE = "instance"
 
+    @property
+    def depth(self) -> int:
+        """0 for a study, 1 for a series, 2 for an instance."""
+        return tuple(QueryLevel).index(self)
+
 
 class CatalogKind(StrEnum):
     """Whether an instance came in or was made here."""
@@ -56,10 +61,18 @@ class CatalogQuery:
     Attributes
     ----------
     matches
-        Tag (8 upper-case hexadecimal digits; two joined by "." for a sequence item's attribute) to
-        the raw match value as sent: wildcards, ranges and lists unresolved.
+        Path to the raw match value as sent: wildcards, ranges and lists unresolved. A path is a tag (8
+        upper-case hexadecimal digits), or those of sequences around it and its own, joined by ".". Each
+        first tag is of this level or one above. A private tag goes with its Private Creator's tag.
+    fuzzy
+        Person names match by folded words and by sound (PS3.18 §8.3.4.2).
+    empty_matching
+        Two quotation marks match an attribute that is absent or empty (PS3.18 §8.3.4.5).
+    multiple_matching
+        A list matches where each of its values is one of the attribute's (PS3.18 §8.3.4.6).
     limit, offset
-        Page of a stable order (study date descending, then UIDs).
+        Page of a stable order: study date and Study Instance UID descending, then Series and SOP
+        Instance UID.
     """
 
     level: QueryLevel
@@ -67,6 +80,8 @@ class CatalogQuery:
     series_instance_uid: str | None = None
     matches: dict[str, str] = field(default_factory=dict)
     fuzzy: bool = False
+    empty_matching: bool = False
+    multiple_matching: bool = False
     limit: int | None = None
     offset: int = 0
 
@@ -75,9 +90,16 @@ class CatalogQuery:
 class CatalogPage:
     """A page of matches as DICOM JSON objects, with all attributes of their level, and the total.
 
-    Study rows also hold ModalitiesInStudy (0008,0061), NumberOfStudyRelatedSeries (0020,1206) and
-    NumberOfStudyRelatedInstances (0020,1208); series rows NumberOfSeriesRelatedInstances (0020,1209).
+    Study rows also hold ModalitiesInStudy (0008,0061), SOPClassesInStudy (0008,0062),
+    NumberOfStudyRelatedSeries (0020,1206) and NumberOfStudyRelatedInstances (0020,1208); series rows
+    NumberOfSeriesRelatedInstances (0020,1209). Lower rows hold what stands above them.
+
+    Attributes
+    ----------
+    uncompared
+        Objects left out because a key's value is too long for the catalogue to hold.
     """
 
     rows: tuple[dict[str, Any], ...]
     total: int
+    uncompared: int = 0

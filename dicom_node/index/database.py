@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, exc, make_url, text
 
 from dicom_node.domain.errors import ConfigurationError, NodeError, OutOfResources, StorageFailure
+from dicom_node.index.catalog_levels import derive_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,7 +159,7 @@ def peeking(engine: Engine) -> Iterator[Connection]:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the schema to this version's; several nodes may do so at once.
+    """Bring the schema to this version's, and derived tables with it; several nodes may do so at once.
 
     Raises
     ------
@@ -175,6 +176,8 @@ def upgrade(engine: Engine) -> None:
         _refuse_unknown(config, current)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        # A migration that changes what is derived leaves it empty.
+        derive_missing(connection)
 
 
 def check(engine: Engine) -> None:

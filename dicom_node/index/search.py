@@ -1,43 +1,51 @@
-"""Searches of the catalogue: in SQL where a column decides, else over what SQL leaves."""
+"""Searches of the catalogue.
+
+Studies are few and their table is narrow, so conditions on them are met first, by reading all of it where
+no index helps. What a study holds is counted in its row: a page of series or instances is found by adding
+up the counts of studies in the order of results, so that neither the total nor a page far behind costs
+more for a million instances than for the studies that hold them. Conditions that no column decides are
+met by reading attributes, as few as the other conditions leave, and not more than a bound.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import Select, and_, func, select
 
-from dicom_node.domain.catalog import CatalogPage, CatalogQuery, QueryLevel
-from dicom_node.index.attributes import INSTANCE_NUMBER, MODALITIES_IN_STUDY, MODALITY
-from dicom_node.index.matching import Match, MatchKind, read_match
-from dicom_node.index.tables.catalog import catalog_instances, catalog_series, catalog_studies
+from dicom_node.domain.catalog import CatalogPage, QueryLevel
+from dicom_node.index.conditions import read_conditions
+from dicom_node.index.search_clauses import Clauses
+from dicom_node.index.search_documents import Documents
+from dicom_node.index.search_scope import Scope, narrowed
+from dicom_node.index.tables.catalog import (
+    catalog_instances,
+    catalog_series,
+    catalog_sop_classes,
+    catalog_studies,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column, Connection
+    from sqlalchemy import Connection
 
+    from dicom_node.domain.catalog import CatalogQuery
     from dicom_node.index.attributes import Attributes
 
-_STUDY_COLUMNS: Final[dict[str, Column[Any]]] = {
-    "0020000D": catalog_studies.c.study_instance_uid,
-    "00080020": catalog_studies.c.study_date,
-    "00080030": catalog_studies.c.study_time,
-    "00080050": catalog_studies.c.accession_number,
-    "00080090": catalog_studies.c.referring_physician_name,
-    "00081030": catalog_studies.c.study_description,
-    "00100010": catalog_studies.c.patient_name,
-    "00100020": catalog_studies.c.patient_id,
-    "00200010": catalog_studies.c.study_dicom_id,
-}
-_SERIES_COLUMNS: Final[dict[str, Column[Any]]] = {
-    "0020000E": catalog_series.c.series_instance_uid,
-    MODALITY: catalog_series.c.modality,
-}
-_INSTANCE_COLUMNS: Final[dict[str, Column[Any]]] = {
-    "00080016": catalog_instances.c.sop_class_uid,
-    "00080018": catalog_instances.c.sop_instance_uid,
-    INSTANCE_NUMBER: catalog_instances.c.instance_number,
-}
-_LEVELS: Final = (QueryLevel.STUDY, QueryLevel.SERIES, QueryLevel.INSTANCE)
+_STUDIES: Final = catalog_studies.c
+_SERIES: Final = catalog_series.c
+_INSTANCES: Final = catalog_instances.c
+_CLASSES: Final = catalog_sop_classes.c
+_ORDER: Final = (_STUDIES.study_date.desc(), _STUDIES.study_instance_uid.desc())
+_OF_STUDY: Final = _SERIES.study_instance_uid == _STUDIES.study_instance_uid
+_OF_SERIES: Final = and_(
+    _INSTANCES.study_instance_uid == _SERIES.study_instance_uid,
+    _INSTANCES.series_instance_uid == _SERIES.series_instance_uid,
+)
+_CLASS_OF_SERIES: Final = and_(
+    _CLASSES.study_instance_uid == _SERIES.study_instance_uid,
+    _CLASSES.series_instance_uid == _SERIES.series_instance_uid,
+)
 
 
 def search(connection: Connection, query: CatalogQuery) -> CatalogPage:
@@ -46,138 +54,164 @@ def search(connection: Connection, query: CatalogQuery) -> CatalogPage:
     Raises
     ------
     ValueError
-        If a match value is malformed; the message names the attribute.
+        If a key or its value is malformed; the message names the attribute.
+    SearchTooBroad
+        If too many attribute sets would have to be read.
     """
-    columns = _columns(query.level)
-    clauses: list[ColumnElement[bool]] = []
-    if query.level is QueryLevel.INSTANCE:
-        clauses.append(catalog_instances.c.listed)
-    undecided: list[Match] = []
-    for path, raw in query.matches.items():
-        if path == MODALITIES_IN_STUDY:
-            clauses.extend(_modalities_in_study(raw))
-            continue
-        match = read_match(path, raw)
-        if match is None:
-            continue
-        clause, decided = _clause(match, columns)
-        if clause is not None:
-            clauses.append(clause)
-        if not decided:
-            undecided.append(match)
-    if query.study_instance_uid is not None:
-        clauses.append(catalog_studies.c.study_instance_uid == query.study_instance_uid)
-    if query.series_instance_uid is not None and query.level is not QueryLevel.STUDY:
-        clauses.append(catalog_series.c.series_instance_uid == query.series_instance_uid)
-    rows = _select(query.level).where(*clauses)
-    if undecided:
-        return _filtered(connection, rows, undecided, query)
-    total = connection.execute(select(func.count()).select_from(rows.order_by(None).subquery())).scalar_one()
-    page = rows.offset(query.offset) if query.limit is None else rows.offset(query.offset).limit(query.limit)
-    return CatalogPage(tuple(_merged(row) for row in connection.execute(page)), total)
+    clauses = Clauses(connection.dialect.name)
+    scope = narrowed(connection, clauses, query, read_conditions(query))
+    if query.level is QueryLevel.STUDY:
+        return _studies(connection, scope, query)
+    if query.level is QueryLevel.SERIES:
+        return _series(connection, clauses, scope, query)
+    return _instances(connection, clauses, scope, query)
 
 
-def _filtered(
-    connection: Connection, rows: Select[Any], undecided: list[Match], query: CatalogQuery
-) -> CatalogPage:
+def _studies(connection: Connection, scope: Scope, query: CatalogQuery) -> CatalogPage:
+    rows = select(_STUDIES.study_instance_uid).where(*scope.study).order_by(*_ORDER)
+    uids = connection.execute(_paged(rows, query.limit, query.offset)).scalars().all()
+    count = select(func.count()).select_from(catalog_studies).where(*scope.study)
+    documents = Documents(connection, uids)
+    return CatalogPage(
+        tuple(documents.study(uid) for uid in uids),
+        _total(connection, count, query, len(uids)),
+        scope.missing,
+    )
+
+
+def _series(connection: Connection, clauses: Clauses, scope: Scope, query: CatalogQuery) -> CatalogPage:
+    if scope.series:
+        found = select(_SERIES.study_instance_uid, func.count().label("holds")).where(*scope.series)
+        weights = found.group_by(_SERIES.study_instance_uid)
+    else:
+        weights = None
+    seek = _Seek(connection, scope, weights, _STUDIES.series_count, query)
+    rows = (
+        select(_SERIES.study_instance_uid, _SERIES.series_instance_uid)
+        .select_from(catalog_series.join(catalog_studies, _OF_STUDY))
+        .where(clauses.among(_SERIES.study_instance_uid, seek.studies), *scope.series)
+        .order_by(*_ORDER, _SERIES.series_instance_uid)
+    )
+    pairs = connection.execute(_paged(rows, query.limit, seek.offset)).all() if seek.studies else []
+    documents = Documents(connection, seek.studies, [pair[1] for pair in pairs])
+    page = tuple(documents.study(study) | documents.series(study, series) for study, series in pairs)
+    return CatalogPage(page, seek.total, scope.missing)
+
+
+def _instances(connection: Connection, clauses: Clauses, scope: Scope, query: CatalogQuery) -> CatalogPage:
+    rows = (
+        select(_INSTANCES.study_instance_uid, _INSTANCES.series_instance_uid, _INSTANCES.attributes)
+        .select_from(catalog_instances.join(catalog_series, _OF_SERIES).join(catalog_studies, _OF_STUDY))
+        .where(_INSTANCES.listed, *scope.series, *scope.instance)
+        .order_by(*_ORDER, _SERIES.series_instance_uid, _INSTANCES.sop_instance_uid)
+    )
+    if scope.undecided:
+        kept = _undecided(connection, rows.where(*scope.study), scope, query)
+        return CatalogPage(_merged(connection, kept), scope.total, scope.missing)
+    if scope.instance and not scope.by_class:
+        rows = rows.where(*scope.study)
+        found = connection.execute(_paged(rows, query.limit, query.offset)).all()
+        count = select(func.count()).select_from(rows.order_by(None).subquery())
+        total = _total(connection, count, query, len(found))
+        return CatalogPage(_merged(connection, found), total, scope.missing)
+    seek = _Seek(connection, scope, _instance_weights(scope), _STUDIES.instance_count, query)
+    rows = rows.where(clauses.among(_INSTANCES.study_instance_uid, seek.studies))
+    page = connection.execute(_paged(rows, query.limit, seek.offset)).all() if seek.studies else ()
+    return CatalogPage(_merged(connection, page), seek.total, scope.missing)
+
+
+def _instance_weights(scope: Scope) -> Select[Any] | None:
+    """How many instances each study holds that the conditions on series and SOP classes leave."""
+    if scope.by_class:
+        query = select(_CLASSES.study_instance_uid, func.sum(_CLASSES.instance_count).label("holds"))
+        query = query.where(*scope.classes).group_by(_CLASSES.study_instance_uid)
+        if scope.series:
+            query = query.join_from(catalog_sop_classes, catalog_series, _CLASS_OF_SERIES).where(
+                *scope.series
+            )
+        return query
+    if scope.series:
+        query = select(_SERIES.study_instance_uid, func.sum(_SERIES.instance_count).label("holds"))
+        return query.where(*scope.series).group_by(_SERIES.study_instance_uid)
+    return None
+
+
+class _Seek:
+    """Where a page of series or instances lies.
+
+    Attributes
+    ----------
+    studies
+        Those that hold the page, in the order of results.
+    offset
+        Rows to skip from the first of them.
+    total
+        Rows of all pages.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        scope: Scope,
+        weights: Select[Any] | None,
+        column: Any,
+        query: CatalogQuery,
+    ) -> None:
+        source: Any = catalog_studies
+        holds = column
+        if weights is not None:
+            weighed = weights.subquery()
+            holds = weighed.c.holds
+            source = catalog_studies.join(
+                weighed, weighed.c.study_instance_uid == _STUDIES.study_instance_uid
+            )
+        upto = func.sum(holds).over(order_by=_ORDER)
+        sums = (
+            select(_STUDIES.study_instance_uid, holds.label("holds"), upto.label("upto"))
+            .select_from(source)
+            .where(*scope.study)
+            .subquery()
+        )
+        page = select(sums).where(sums.c.upto > query.offset).order_by(sums.c.upto)
+        if query.limit is not None:
+            page = page.where(sums.c.upto - sums.c.holds < query.offset + query.limit)
+        rows = connection.execute(page).all()
+        self.studies: list[str] = [row.study_instance_uid for row in rows]
+        self.offset = query.offset - int(rows[0].upto - rows[0].holds) if rows else 0
+        total = select(func.coalesce(func.sum(holds), 0)).select_from(source).where(*scope.study)
+        self.total = int(connection.execute(total).scalar_one())
+
+
+def _undecided(connection: Connection, rows: Select[Any], scope: Scope, query: CatalogQuery) -> list[Any]:
+    """The page of what the attributes of instances decide; counts all of it in `scope.total`."""
+    scope.bound(connection, select(func.count()).select_from(rows.order_by(None).subquery()))
     end = None if query.limit is None else query.offset + query.limit
-    kept: list[Attributes] = []
-    total = 0
-    for row in connection.execute(rows):
-        attributes = _merged(row)
-        if all(match.accepts(attributes) for match in undecided):
-            if query.offset <= total and (end is None or total < end):
-                kept.append(attributes)
-            total += 1
-    return CatalogPage(tuple(kept), total)
+    kept = []
+    for row in connection.execution_options(yield_per=500).execute(rows):
+        if scope.accepts(json.loads(row.attributes)):
+            if query.offset <= scope.total and (end is None or scope.total < end):
+                kept.append(row)
+            scope.total += 1
+    return kept
 
 
-def _columns(level: QueryLevel) -> dict[str, Column[Any]]:
-    """What a row of this level has; keys of higher levels work at lower ones."""
-    columns = dict(_STUDY_COLUMNS)
-    if level is not QueryLevel.STUDY:
-        columns |= _SERIES_COLUMNS
-    if level is QueryLevel.INSTANCE:
-        columns |= _INSTANCE_COLUMNS
-    return columns
-
-
-def _select(level: QueryLevel) -> Select[Any]:
-    """The attributes of each level, outer first, in the order of results."""
-    of_study = catalog_series.c.study_instance_uid == catalog_studies.c.study_instance_uid
-    of_series = and_(
-        catalog_instances.c.study_instance_uid == catalog_series.c.study_instance_uid,
-        catalog_instances.c.series_instance_uid == catalog_series.c.series_instance_uid,
-    )
-    order: list[Any] = [catalog_studies.c.study_date.desc(), catalog_studies.c.study_instance_uid]
-    if level is QueryLevel.STUDY:
-        return select(catalog_studies.c.attributes).order_by(*order)
-    order.append(catalog_series.c.series_instance_uid)
-    if level is QueryLevel.SERIES:
-        return (
-            select(catalog_studies.c.attributes.label("study"), catalog_series.c.attributes.label("series"))
-            .select_from(catalog_series.join(catalog_studies, of_study))
-            .order_by(*order)
-        )
-    return (
-        select(
-            catalog_studies.c.attributes.label("study"),
-            catalog_series.c.attributes.label("series"),
-            catalog_instances.c.attributes.label("instance"),
-        )
-        .select_from(catalog_instances.join(catalog_series, of_series).join(catalog_studies, of_study))
-        .order_by(*order, catalog_instances.c.sop_instance_uid)
+def _merged(connection: Connection, rows: Any) -> tuple[Attributes, ...]:
+    """The rows' attributes over those of their series and studies."""
+    studies = {row[0] for row in rows}
+    documents = Documents(connection, studies, {row[1] for row in rows})
+    return tuple(
+        documents.study(study) | documents.series(study, series) | json.loads(attributes)
+        for study, series, attributes in rows
     )
 
 
-def _merged(row: Any) -> Attributes:
-    merged: Attributes = {}
-    for attributes in row:
-        merged |= json.loads(attributes)
-    return merged
+def _paged(rows: Select[Any], limit: int | None, offset: int) -> Select[Any]:
+    return rows.offset(offset) if limit is None else rows.offset(offset).limit(limit)
 
 
-def _clause(match: Match, columns: dict[str, Column[Any]]) -> tuple[ColumnElement[bool] | None, bool]:
-    """What SQL can say, and whether that decides; otherwise it lets too much through, never too little."""
-    column = columns.get(match.path[0]) if len(match.path) == 1 else None
-    if column is None:
-        return None, False
-    match match.kind:
-        case MatchKind.UIDS:
-            return column.in_(match.texts), True
-        case MatchKind.RANGE:
-            # BETWEEN would do, but a collated column makes its parameters a syntax error on PostgreSQL.
-            return and_(column >= match.low, column <= match.high), True
-        case MatchKind.NUMBER:
-            return column == match.number, True
-        case MatchKind.NAME:
-            if "=" in match.texts[0]:
-                return None, False
-            return column.like(f"%{_like(match.texts[0].rstrip('^ '))}%", escape="\\"), False
-        case MatchKind.TEXT if match.wild:
-            return column.like(f"%{_like(match.texts[0])}%", escape="\\"), False
-        case MatchKind.TEXT:
-            return column == match.texts[0], True
-
-
-def _modalities_in_study(raw: str) -> list[ColumnElement[bool]]:
-    """Studies with a series of one of these modalities; a list by comma or backslash."""
-    wanted = [item.strip() for item in raw.replace("\\", ",").split(",") if item.strip()]
-    if not wanted or any(not item.strip("*") for item in wanted):
-        return []
-    series = catalog_series.alias("series_in_study")
-    conditions = [
-        series.c.modality.like(_like(item), escape="\\")
-        if any(c in item for c in "*?")
-        else series.c.modality == item
-        for item in wanted
-    ]
-    of_these = select(series.c.study_instance_uid).where(or_(false(), *conditions))
-    return [catalog_studies.c.study_instance_uid.in_(of_these)]
-
-
-def _like(pattern: str) -> str:
-    """A pattern of `*` and `?` in SQL's words."""
-    for special in ("\\", "%", "_"):
-        pattern = pattern.replace(special, f"\\{special}")
-    return pattern.replace("*", "%").replace("?", "_")
+def _total(connection: Connection, count: Select[Any], query: CatalogQuery, returned: int) -> int:
+    """All matches; counted only where the page does not tell."""
+    last = query.limit is None or returned < query.limit
+    if last and (returned or not query.offset):
+        return query.offset + returned
+    return int(connection.execute(count).scalar_one())

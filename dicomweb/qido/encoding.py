@@ -7,6 +7,7 @@ PS3.18 §10.6.3.3 and Tables 10.6.3-3 to 10.6.3-5 (response payloads).
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
@@ -36,55 +37,94 @@ _RETRIEVE_URL, _AVAILABILITY = "00081190", "00080056"
 _STUDY_UID, _SERIES_UID, _INSTANCE_UID = "0020000D", "0020000E", "00080018"
 
 
-def default_keys(level: QueryLevel, study: str | None, series: str | None) -> dict[str, bool]:
-    """Tags that a row of this level has, and whether they appear without a value too.
+@cache
+def default_keys(
+    level: QueryLevel, *, across_studies: bool, across_series: bool
+) -> tuple[tuple[str, dict[str, str] | None], ...]:
+    """Tags that a row of this level has, each with what stands for it where the row has no value.
 
     A search across studies or series returns the attributes of the levels above as well.
     """
     texts = [{QueryLevel.STUDY: _STUDY, QueryLevel.SERIES: _SERIES, QueryLevel.INSTANCE: _INSTANCE}[level]]
-    if level is not QueryLevel.STUDY and study is None:
+    if level is not QueryLevel.STUDY and across_studies:
         texts.append(_STUDY)
-    if level is QueryLevel.INSTANCE and series is None:
+    if level is QueryLevel.INSTANCE and across_series:
         texts.append(_SERIES)
-    keys: dict[str, bool] = {}
+    keys: dict[str, dict[str, str] | None] = {}
     for keyword in " ".join(texts).split():
-        tag = tag_for_keyword(keyword.rstrip("!"))
-        if tag is not None:
-            keys[f"{tag:08X}"] = keys.get(f"{tag:08X}", False) or keyword.endswith("!")
-    return keys
+        number = tag_for_keyword(keyword.rstrip("!"))
+        if number is not None:
+            tag = f"{number:08X}"
+            keys[tag] = {"vr": dictionary_VR(number)} if keyword.endswith("!") else keys.get(tag)
+    return tuple(sorted(keys.items()))
 
 
 def encode_row(row: dict[str, Any], search: Search, root: str) -> dict[str, Any]:
-    """One match as the client asked for it, in ascending order of tags."""
+    """One match as the client asked for it, in ascending order of tags.
+
+    Bulk data comes as a URI where it was asked for by name, and not at all otherwise. What the index left
+    out as too long still stands as a URI relative to the instance: see `omitted`.
+    """
     query = search.query
-    keys = default_keys(query.level, query.study_instance_uid, query.series_instance_uid)
-    chosen: dict[str, Any] = {}
-    for tag, attribute in row.items():
-        wanted = tag in keys or search.include is None or tag in search.include
-        if wanted and not _is_omission(attribute):
+    keys = default_keys(
+        query.level,
+        across_studies=query.study_instance_uid is None,
+        across_series=query.series_instance_uid is None,
+    )
+    chosen = search.fields.take(row)
+    url = _url(row, query.level, root)
+    for tag, attribute in list(chosen.items()):
+        if "BulkDataURI" in attribute and attribute.get("vr") in BINARY_VRS:
+            if query.level is QueryLevel.INSTANCE:
+                chosen[tag] = {"vr": attribute["vr"], "BulkDataURI": f"{url}/{attribute['BulkDataURI']}"}
+            else:
+                del chosen[tag]
+    if search.fields.everything:
+        chosen |= {
+            tag: attribute
+            for tag, attribute in row.items()
+            if not ("BulkDataURI" in attribute and attribute.get("vr") in BINARY_VRS)
+        }
+    for tag, empty in keys:
+        attribute = row.get(tag, empty)
+        if attribute is not None and (tag not in chosen or attribute.get("vr") == "SQ"):
             chosen[tag] = attribute
-    for tag, even_if_empty in keys.items():
-        if even_if_empty and tag not in chosen:
-            chosen[tag] = {"vr": dictionary_VR(int(tag, 16))}
     chosen[_AVAILABILITY] = {"vr": "CS", "Value": ["ONLINE"]}
-    chosen[_RETRIEVE_URL] = {"vr": "UR", "Value": [_url(row, query.level, root)]}
-    return dict(sorted(chosen.items()))
+    chosen[_RETRIEVE_URL] = {"vr": "UR", "Value": [url]}
+    return {tag: chosen[tag] for tag in sorted(chosen)}
 
 
-def _is_omission(attribute: dict[str, Any]) -> bool:
-    """Whether the index holds no value: bulk data has no place in a search result."""
-    return "BulkDataURI" in attribute or (attribute.get("vr") in BINARY_VRS and "Value" not in attribute)
+def omitted(row: dict[str, Any]) -> list[str]:
+    """Tags of an encoded row whose values the index left out, at the top or within."""
+    return [tag for tag, attribute in row.items() if _lacks(attribute)]
+
+
+def without(row: dict[str, Any], tags: list[str]) -> dict[str, Any]:
+    """The row without some tags."""
+    return {tag: attribute for tag, attribute in row.items() if tag not in tags}
+
+
+def uid_of(row: dict[str, Any], level: QueryLevel) -> str:
+    """The UID that a row has at a level; "" where it has none."""
+    tag = {QueryLevel.STUDY: _STUDY_UID, QueryLevel.SERIES: _SERIES_UID, QueryLevel.INSTANCE: _INSTANCE_UID}
+    values = row.get(tag[level], {}).get("Value") or [""]
+    return str(values[0])
+
+
+def _lacks(attribute: dict[str, Any]) -> bool:
+    uri = attribute.get("BulkDataURI")
+    if uri is not None:
+        return ":" not in uri
+    if attribute.get("vr") != "SQ":
+        return False
+    items = attribute.get("Value") or ()
+    return any(_lacks(inner) for item in items if isinstance(item, dict) for inner in item.values())
 
 
 def _url(row: dict[str, Any], level: QueryLevel, root: str) -> str:
-    url = f"{root}/studies/{_uid(row, _STUDY_UID)}"
+    url = f"{root}/studies/{uid_of(row, QueryLevel.STUDY)}"
     if level is not QueryLevel.STUDY:
-        url += f"/series/{_uid(row, _SERIES_UID)}"
+        url += f"/series/{uid_of(row, QueryLevel.SERIES)}"
     if level is QueryLevel.INSTANCE:
-        url += f"/instances/{_uid(row, _INSTANCE_UID)}"
+        url += f"/instances/{uid_of(row, QueryLevel.INSTANCE)}"
     return url
-
-
-def _uid(row: dict[str, Any], tag: str) -> str:
-    values = row.get(tag, {}).get("Value") or [""]
-    return str(values[0])

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 
+from dicom_node.domain.attribute_levels import level_of
 from dicom_node.domain.catalog import CatalogQuery, QueryLevel
 from dicomweb.errors import bad_request
+from dicomweb.qido.fields import Fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,59 +24,43 @@ if TYPE_CHECKING:
 #: Rows in one response where the client sets no limit, or a larger one.
 MAX_ROWS = 5000
 _MAX_OFFSET = 10**9
-
-_STUDY_KEYS = (
-    "StudyDate StudyTime AccessionNumber ModalitiesInStudy ReferringPhysicianName PatientName PatientID"
-    " PatientBirthDate PatientSex StudyInstanceUID StudyID StudyDescription"
-)
-_SERIES_KEYS = (
-    "Modality SeriesInstanceUID SeriesNumber SeriesDescription SeriesDate SeriesTime BodyPartExamined"
-    " PerformedProcedureStepStartDate PerformedProcedureStepStartTime"
-)
-_INSTANCE_KEYS = "SOPClassUID SOPInstanceUID InstanceNumber"
-_REQUEST_KEYS = ("ScheduledProcedureStepID", "RequestedProcedureID")
-_LEVELS = (QueryLevel.STUDY, QueryLevel.SERIES, QueryLevel.INSTANCE)
+_MAX_DEPTH = 16
+_MAX_KEYS = 100
+#: Attributes that every search must match (Table 10.6.1-5); any other of the level or above may be a key.
+MATCH_KEYS: Final[dict[QueryLevel, tuple[str, ...]]] = {
+    QueryLevel.STUDY: (
+        "StudyDate",
+        "StudyTime",
+        "AccessionNumber",
+        "ModalitiesInStudy",
+        "ReferringPhysicianName",
+        "PatientName",
+        "PatientID",
+        "StudyInstanceUID",
+        "StudyID",
+    ),
+    QueryLevel.SERIES: (
+        "Modality",
+        "SeriesInstanceUID",
+        "SeriesNumber",
+        "PerformedProcedureStepStartDate",
+        "PerformedProcedureStepStartTime",
+        "RequestAttributesSequence.ScheduledProcedureStepID",
+        "RequestAttributesSequence.RequestedProcedureID",
+    ),
+    QueryLevel.INSTANCE: ("SOPClassUID", "SOPInstanceUID", "InstanceNumber"),
+}
+_OPTIONS = frozenset({"limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching"})
+_RESOURCES = {QueryLevel.STUDY: "studies", QueryLevel.SERIES: "series", QueryLevel.INSTANCE: "instances"}
 _HEX = re.compile(r"[0-9A-Fa-f]{8}")
-
-
-def _tag(keyword: str) -> str:
-    tag = tag_for_keyword(keyword)
-    if tag is None:
-        raise KeyError(keyword)
-    return f"{tag:08X}"
-
-
-def _key_levels() -> dict[str, QueryLevel]:
-    levels = {_tag(keyword): QueryLevel.STUDY for keyword in _STUDY_KEYS.split()}
-    levels |= {_tag(keyword): QueryLevel.SERIES for keyword in _SERIES_KEYS.split()}
-    request = _tag("RequestAttributesSequence")
-    levels |= {f"{request}.{_tag(keyword)}": QueryLevel.SERIES for keyword in _REQUEST_KEYS}
-    levels |= {_tag(keyword): QueryLevel.INSTANCE for keyword in _INSTANCE_KEYS.split()}
-    return levels
-
-
-#: The attributes that can be matched, by tag path, with the level that they belong to.
-MATCH_KEYS = _key_levels()
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search request, read.
-
-    Attributes
-    ----------
-    include
-        Tags (of whole sequences, where a path names an item's attribute) that shall be returned besides
-        the defaults; `None` stands for all.
-    fuzzy, empty_matching, multiple_matching
-        What the client asked for.
-    """
+    """A search request, read."""
 
     query: CatalogQuery
-    include: frozenset[str] | None
-    fuzzy: bool = False
-    empty_matching: bool = False
-    multiple_matching: bool = False
+    fields: Fields
 
 
 def parse_search(
@@ -91,67 +77,39 @@ def parse_search(
         400 naming the parameter that is unknown, repeated, or malformed.
     """
     matches: dict[str, str] = {}
-    include: set[str] = set()
-    everything = False
+    fields = Fields()
     options: dict[str, str] = {}
     for name, value in params:
         if name == "includefield":
-            fields = [field.strip() for field in value.split(",") if field.strip()]
-            everything = everything or "all" in fields
-            include |= {_tag_path(field).split(".")[0] for field in fields if field != "all"}
+            for field in filter(None, (piece.strip() for piece in value.split(","))):
+                if field == "all":
+                    fields.everything = True
+                else:
+                    fields.add(tag_path(field))
         elif name in _OPTIONS:
             if options.setdefault(name, value) != value:
                 raise bad_request(f"{name} is given twice; give it once")
         elif name != "accept":
-            _add_match(matches, include, level, name, value)
-    limit = min(_integer("limit", options, MAX_ROWS), MAX_ROWS)
+            _add_match(matches, fields, level, name, value)
+    if len(matches) > _MAX_KEYS:
+        raise bad_request(f"at most {_MAX_KEYS} attributes can be searched for at a time")
+    fields.creators = _creators(matches)
     query = CatalogQuery(
         level=level,
         study_instance_uid=study,
         series_instance_uid=series,
-        matches=matches,
+        matches=_filtering(matches, fields),
         fuzzy=_flag("fuzzymatching", options),
-        limit=limit,
-        offset=min(_integer("offset", options, 0), _MAX_OFFSET),
-    )
-    return Search(
-        query,
-        None if everything else frozenset(include),
-        fuzzy=query.fuzzy,
         empty_matching=_flag("emptyvaluematching", options),
         multiple_matching=_flag("multiplevaluematching", options),
+        limit=min(_integer("limit", options, MAX_ROWS), MAX_ROWS),
+        offset=min(_integer("offset", options, 0), _MAX_OFFSET),
     )
+    return Search(query, fields)
 
 
-_OPTIONS = frozenset({"limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching"})
-
-
-def _add_match(matches: dict[str, str], include: set[str], level: QueryLevel, name: str, value: str) -> None:
-    path = _tag_path(name)
-    key_level = MATCH_KEYS.get(path)
-    if key_level is None:
-        raise bad_request(f"{_shown(name)} cannot be searched for; the keys are in the conformance statement")
-    if _LEVELS.index(key_level) > _LEVELS.index(level):
-        raise bad_request(
-            f"{_shown(name)} belongs to the {key_level} level; search /{_RESOURCES[key_level]} for it"
-        )
-    if any(ord(character) < 0x20 and character not in "\t\n\r\f" for character in value):
-        raise bad_request(f"the value of {_shown(name)} has control characters")
-    include.add(path.split(".")[0])
-    if not value:
-        return  # universal matching: the attribute is returned, nothing is filtered
-    if path in matches and matches[path] != value:
-        if dictionary_VR(int(path.split(".")[-1], 16)) != "UI":
-            raise bad_request(f"{_shown(name)} is given twice; only UIDs may be given as a list")
-        value = f"{matches[path]},{value}"
-    matches[path] = value
-
-
-_RESOURCES = {QueryLevel.STUDY: "studies", QueryLevel.SERIES: "series", QueryLevel.INSTANCE: "instances"}
-
-
-def _tag_path(name: str) -> str:
-    """The tag path of a keyword, a hexadecimal tag, or two of them joined by a dot.
+def tag_path(name: str) -> str:
+    """The tag path of a keyword, a hexadecimal tag, or several of them joined by dots.
 
     Raises
     ------
@@ -159,14 +117,62 @@ def _tag_path(name: str) -> str:
         400 if the dictionary does not know it.
     """
     tags = []
-    for piece in name.split("."):
+    pieces = name.split(".")
+    if len(pieces) > _MAX_DEPTH:
+        raise bad_request(f"{_shown(name)}: at most {_MAX_DEPTH - 1} sequences around an attribute")
+    for piece in pieces:
         tag = int(piece, 16) if _HEX.fullmatch(piece) else tag_for_keyword(piece)
         if tag is None or not (keyword_for_tag(tag) or tag >> 16 & 1):
             raise bad_request(f"{_shown(name)} is no query parameter and no DICOM attribute")
         tags.append(f"{tag:08X}")
-    if len(tags) > 2:
-        raise bad_request(f"{_shown(name)}: at most one sequence and one attribute of its items")
+    if any(_known_vr(tag) not in {"SQ", None} for tag in tags[:-1]):
+        raise bad_request(f"{_shown(name)}: only a sequence has attributes within")
     return ".".join(tags)
+
+
+def _add_match(matches: dict[str, str], fields: Fields, level: QueryLevel, name: str, value: str) -> None:
+    path = tag_path(name)
+    first, last = path[:8], path[-8:]
+    if path.startswith(("0000", "0002")):
+        raise bad_request(f"{_shown(name)} is no attribute of a data set")
+    key_level = level_of(first)
+    if key_level.depth > level.depth:
+        raise bad_request(
+            f"{_shown(name)} belongs to the {key_level} level; search /{_RESOURCES[key_level]} for it"
+        )
+    if any(ord(character) < 0x20 and character not in "\t\n\r\f" for character in value):
+        raise bad_request(f"the value of {_shown(name)} has control characters")
+    fields.add(path)
+    if path in matches and matches[path] != value and value and matches[path]:
+        if _known_vr(last) != "UI":
+            raise bad_request(f"{_shown(name)} is given twice; only UIDs may be given as a list")
+        value = f"{matches[path]},{value}"
+    matches[path] = value or matches.get(path, "")
+
+
+def _known_vr(tag: str) -> str | None:
+    """The dictionary's VR; `None` for a private attribute."""
+    return dictionary_VR(int(tag, 16)) if keyword_for_tag(int(tag, 16)) else None
+
+
+def _creators(matches: dict[str, str]) -> dict[str, str]:
+    """Private Creators among the keys, by tag."""
+    return {
+        tag: value.strip()
+        for tag, value in matches.items()
+        if len(tag) == 8 and int(tag[:4], 16) % 2 and tag[4:6] == "00" and tag[6:] >= "10"
+    }
+
+
+def _filtering(matches: dict[str, str], fields: Fields) -> dict[str, str]:
+    """The keys without Private Creators that only say whose attributes are to be returned."""
+    matched = {tag[:6] for tag in matches if tag not in fields.creators}
+    naming = {
+        tag
+        for tag in fields.creators
+        if tag[:4] + tag[6:] not in matched and fields.names_block(tag[:4] + tag[6:])
+    }
+    return {tag: value for tag, value in matches.items() if tag not in naming}
 
 
 def _integer(name: str, options: dict[str, str], default: int) -> int:

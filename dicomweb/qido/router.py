@@ -2,11 +2,12 @@
 
 References
 ----------
-PS3.18 §10.6.1 (resources).
+PS3.18 §10.6.1 (resources), §10.6.3 (responses).
 """
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dicom_node.ports.operation import Metrics
-    from dicomweb.qido.service import SearchService
+    from dicomweb.qido.service import Found, SearchService
 
 RESOURCES = (
     ("/studies", QueryLevel.STUDY),
@@ -40,7 +41,7 @@ _OFFERS = (Offer(DICOM_JSON), Offer(JSON), Offer(DICOM_XML, multipart=True))
 def create_qido_router(service: SearchService, metrics: Metrics) -> APIRouter:
     """The router of all search resources.
 
-    A search without a match answers 200 with an empty array, so that a client always gets JSON.
+    A search without a match answers 204 without a payload (PS3.18 §8.3.4.4.1 and Table 10.6.3-1).
     """
     router = APIRouter(route_class=route_class("qido", metrics), include_in_schema=False)
     for path, level in RESOURCES:
@@ -59,6 +60,8 @@ def _endpoint(service: SearchService, level: QueryLevel) -> Callable[[Request], 
             path_uid(request, "series") if "series" in names else None,
         )
         found = service.search(asked, service_root(request))
+        if not found.rows:
+            return _with_warnings(Response(status_code=HTTPStatus.NO_CONTENT), found)
         if offer.multipart:
             boundary = new_boundary()
             body = b"".join(
@@ -67,9 +70,13 @@ def _endpoint(service: SearchService, level: QueryLevel) -> Callable[[Request], 
             content_type = f'{MULTIPART_RELATED}; type="{DICOM_XML}"; boundary={boundary}'
         else:
             body, content_type = dumps(found.rows), offer.media_type
-        response = Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
-        for warning in found.warnings:
-            response.headers.append("Warning", warning)
-        return response
+        return _with_warnings(Response(body, headers={"Content-Type": content_type}), found)
 
     return search
+
+
+def _with_warnings(response: Response, found: Found) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    for warning in found.warnings:
+        response.headers.append("Warning", warning)
+    return response

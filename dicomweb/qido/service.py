@@ -2,7 +2,7 @@
 
 References
 ----------
-PS3.18 §10.6.2 (behaviour), §8.3.4.4 (fuzzy matching), §8.3.4.5 (paging).
+PS3.18 §10.6.2 (behaviour), §8.3.4.4 (paging and its warning).
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from dicomweb.errors import bad_request
 from dicomweb.qido.encoding import encode_row
 
 if TYPE_CHECKING:
+    from dicom_node.domain.catalog import CatalogPage
     from dicom_node.ports.catalog import Catalog
+    from dicomweb.qido.completion import Completion
     from dicomweb.qido.parameters import Search
 
 
@@ -31,45 +33,42 @@ class SearchService:
 
     Parameters
     ----------
-    service_name
-        Names the service in warnings.
+    completion
+        Reads what the catalog does not hold.
     """
 
-    def __init__(self, catalog: Catalog, service_name: str) -> None:
+    def __init__(self, catalog: Catalog, completion: Completion) -> None:
         self._catalog = catalog
-        self._name = service_name
+        self._completion = completion
 
     def search(self, search: Search, root: str) -> Found:
-        """Find and encode; `root` is the service's own URL.
+        """Find and encode; `root` is the service's own URL, which warnings name too.
 
         Raises
         ------
         Problem
-            400 if a match value is malformed.
-        StorageFailure
+            400 if a key or its value is malformed.
+        SearchTooBroad, StorageFailure
         """
         try:
             page = self._catalog.search(search.query)
         except ValueError as exc:
             raise bad_request(str(exc)) from exc
-        rows = tuple(encode_row(row, search, root) for row in page.rows)
-        return Found(
-            rows, tuple(f"299 {self._name}: {text}" for text in self._notices(search, page.total, len(rows)))
+        level = search.query.level
+        rows = tuple(
+            self._completion.complete(encode_row(row, search, root), level, root) for row in page.rows
         )
+        return Found(rows, tuple(f"299 {root}: {text}" for text in _notices(search, page)))
 
-    def _notices(self, search: Search, total: int, returned: int) -> list[str]:
-        notices = []
-        if search.fuzzy:
-            notices.append(
-                "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-            )
-        for asked, name in (
-            (search.empty_matching, "emptyvaluematching"),
-            (search.multiple_matching, "multiplevaluematching"),
-        ):
-            if asked:
-                notices.append(f"The {name} parameter is not supported and was ignored.")
-        remaining = total - search.query.offset - returned
-        if remaining > 0:
-            notices.append(f"There are {remaining} additional results that can be requested")
-        return notices
+
+def _notices(search: Search, page: CatalogPage) -> list[str]:
+    notices = []
+    remaining = page.total - search.query.offset - len(page.rows)
+    if remaining > 0:
+        notices.append(f"There are {remaining} additional results that can be requested")
+    if page.uncompared:
+        notices.append(
+            f"{page.uncompared} objects hold a value of a matching key that is too long for the index;"
+            " they were not compared"
+        )
+    return notices

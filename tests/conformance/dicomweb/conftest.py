@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dicomweb_node
 import pytest
+
+from dicom_node.index.database import open_database, upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +26,12 @@ def node() -> Any:
 @pytest.fixture
 def client(node: Any) -> Any:
     return dicomweb_node.Client(node.app)
+
+
+@pytest.fixture(scope="module")
+def empty_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The real index, empty."""
+    engine = open_database(f"sqlite:///{tmp_path_factory.mktemp('index') / 'node.db'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()

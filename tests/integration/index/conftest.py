@@ -7,7 +7,9 @@ from dicom_node.index.tables.all import metadata
 
 __all__ = ["postgresql"]
 
-pytest.register_assert_rewrite("index_contract", "catalog_contract", "quarantine_contract")
+pytest.register_assert_rewrite(
+    "index_contract", "catalog_contract", "matching_contract", "quarantine_contract"
+)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from index_contract import (
     slot,
 )
 from index_samples import STUDY, SetClock, instance
+from matching_contract import MatchingContract
 from quarantine_contract import QuarantineContract, ReportContract, item, quarantine, source
 
 from dicom_node.domain.errors import StorageFailure
@@ -60,6 +61,10 @@ class TestReports(ReportContract):
 
 
 class TestCatalog(CatalogContract):
+    pass
+
+
+class TestMatching(MatchingContract):
     pass
 
 

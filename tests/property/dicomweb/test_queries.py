@@ -84,9 +84,11 @@ def test_any_query_is_answered_or_refused_with_a_reason(
     service: Any, resource: str, query: list[tuple[str, str]]
 ) -> None:
     response = service.get(f"/dicom-web{resource}?{urlencode(query, errors='replace')}")
-    assert response.status_code in {200, 400}
+    assert response.status_code in {200, 204, 400}
     if response.status_code == 400:
         assert response.json()["detail"]
+    elif response.status_code == 204:
+        assert not response.content
     else:
         assert isinstance(response.json(), list)
         assert len(response.json()) <= 3
@@ -97,7 +99,7 @@ def test_any_query_is_answered_or_refused_with_a_reason(
 def test_any_raw_query_string_is_answered_or_refused(service: Any, raw: bytes) -> None:
     text = "".join(f"%{byte:02X}" if byte % 3 else chr(byte) for byte in raw if byte > 32)
     text = text.encode("ascii", "ignore").decode().replace("#", "")
-    assert service.get(f"/dicom-web/studies?{text}").status_code in {200, 400}
+    assert service.get(f"/dicom-web/studies?{text}").status_code in {200, 204, 400}
 
 
 @settings(max_examples=100, deadline=None)
@@ -107,7 +109,7 @@ def test_pages_of_any_size_hold_every_row_once(service: Any, limit: int, start: 
     offset = start
     while True:
         page = service.get(f"/dicom-web/instances?limit={limit}&offset={offset}")
-        found += [row["00080018"]["Value"][0] for row in page.json()]
+        found += [row["00080018"]["Value"][0] for row in page.json()] if page.content else []
         offset += limit
         if "warning" not in page.headers:
             break

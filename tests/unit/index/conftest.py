@@ -4,7 +4,9 @@ import pytest
 
 from dicom_node.index.database import open_database, upgrade
 
-pytest.register_assert_rewrite("index_contract", "catalog_contract", "quarantine_contract")
+pytest.register_assert_rewrite(
+    "index_contract", "catalog_contract", "matching_contract", "quarantine_contract"
+)
 
 
 @pytest.fixture(scope="session")

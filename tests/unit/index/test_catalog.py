@@ -1,11 +1,16 @@
 """Catalogue and vault on SQLite."""
 
 from catalog_contract import CatalogContract, VaultContract, catalog, vault
+from matching_contract import MatchingContract
 
 __all__ = ["catalog", "vault"]
 
 
 class TestCatalog(CatalogContract):
+    pass
+
+
+class TestMatching(MatchingContract):
     pass
 
 

@@ -7,8 +7,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
+from dicom_node.domain.attribute_levels import SERIES_TAGS, STUDY_TAGS
 from dicom_node.domain.errors import ConfigurationError, StorageFailure
-from dicom_node.index.attributes import SERIES_TAGS, STUDY_TAGS
 from dicom_node.index.database import Interfered, check, open_database, reading, transact, upgrade
 from dicom_node.index.tables.all import metadata
 
