@@ -68,6 +68,7 @@ _TABLE: Mapping[type[errors.NodeError], Mapped] = {
     errors.InvalidModelPackage: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
     errors.InferenceFailed: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
     errors.EncodingFailed: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
+    errors.ArchiveRefused: Mapped(HTTPStatus.BAD_GATEWAY, PROCESSING_FAILURE),
     errors.ConfigurationError: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
     errors.InternalError: Mapped(HTTPStatus.INTERNAL_SERVER_ERROR, PROCESSING_FAILURE),
     errors.TransientError: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
@@ -75,6 +76,7 @@ _TABLE: Mapping[type[errors.NodeError], Mapped] = {
     errors.StorageFailure: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
     errors.SlotExpired: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
     errors.DeliveryFailed: Mapped(HTTPStatus.BAD_GATEWAY, PROCESSING_FAILURE),
+    errors.ArchiveFailed: Mapped(HTTPStatus.BAD_GATEWAY, PROCESSING_FAILURE),
     errors.ModelProcessFailed: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
 }
 

@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.errors import (
+    ArchiveFailed,
+    ArchiveRefused,
     ConfigurationError,
     DeliveryFailed,
     EncodingFailed,
@@ -79,6 +81,8 @@ STATUS_BY_ERROR: Mapping[type[NodeError], int] = {
     InvalidModelPackage: 0x0110,
     InferenceFailed: 0x0110,
     EncodingFailed: 0x0110,
+    ArchiveFailed: 0x0110,
+    ArchiveRefused: 0x0110,
     ConfigurationError: 0x0110,
     DeliveryFailed: 0x0110,
     ModelProcessFailed: 0x0110,

@@ -20,6 +20,7 @@ Tree::
     │   ├── InvalidModelPackage
     │   ├── InferenceFailed
     │   ├── EncodingFailed
+    │   ├── ArchiveRefused        an archive will not give what was asked for
     │   ├── ConfigurationError
     │   └── InternalError         a fault of ours; says where, never what the values were
     └── TransientError            the same call may work later
@@ -27,6 +28,7 @@ Tree::
         ├── StorageFailure        a store or the index did not answer
         ├── SlotExpired           the study was purged while an instance was written
         ├── DeliveryFailed        a destination refused or was not there
+        ├── ArchiveFailed         an archive did not answer, or broke off
         └── ModelProcessFailed    the model's process died or ran out of time
 
 Messages carry no identity of a patient and say what to do. `code` is stable: logs, metrics and
@@ -167,6 +169,12 @@ class EncodingFailed(PermanentError):
     code = "encoding-failed"
 
 
+class ArchiveRefused(PermanentError):
+    """An archive will not give what was asked for."""
+
+    code = "archive-refused"
+
+
 class ConfigurationError(PermanentError):
     """The configuration is wrong or unsafe."""
 
@@ -210,6 +218,12 @@ class DeliveryFailed(TransientError):
     """A destination refused or was not there."""
 
     code = "delivery-failed"
+
+
+class ArchiveFailed(TransientError):
+    """An archive did not answer, or broke off."""
+
+    code = "archive-failed"
 
 
 class ModelProcessFailed(TransientError):
