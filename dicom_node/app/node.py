@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -28,6 +29,9 @@ log = structlog.get_logger(__name__)
 #: Data sets are hundreds of thousands of small objects without cycles. With Python's own thresholds the
 #: collector takes most of the time of reading them.
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
+#: Seconds. A request passes from the event loop to a worker thread and back: with Python's own 5 ms each
+#: hand-over may wait so long where another thread computes.
+SWITCH_INTERVAL_S = 0.0005
 
 
 class Scp(Protocol):
@@ -91,6 +95,7 @@ class Node:
         self._socket = _listen(http.host, http.port)
         self._parts.pipeline.launch()
         gc.set_threshold(*COLLECTOR_THRESHOLDS)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
         self._parts.monitor.start()
         self._parts.scp.start()
