@@ -20,6 +20,7 @@ from index_contract import (
 from index_samples import STUDY, SetClock, instance
 from matching_contract import MatchingContract
 from quarantine_contract import QuarantineContract, ReportContract, item, quarantine, source
+from upgrade_contract import UpgradeContract
 
 from dicom_node.domain.errors import StorageFailure
 from dicom_node.domain.instance import StoreOutcome
@@ -66,6 +67,12 @@ class TestCatalog(CatalogContract):
 
 class TestMatching(MatchingContract):
     pass
+
+
+class TestUpgrade(UpgradeContract):
+    @pytest.fixture
+    def blank(self, postgresql):
+        return postgresql.create()
 
 
 class TestVault(VaultContract):

@@ -6,6 +6,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from upgrade_contract import UpgradeContract
 
 from dicom_node.domain.attribute_levels import SERIES_TAGS, STUDY_TAGS
 from dicom_node.domain.errors import ConfigurationError, StorageFailure
@@ -107,3 +108,9 @@ def test_level_tags_are_the_dictionarys_and_disjoint():
 
     assert not STUDY_TAGS & SERIES_TAGS
     assert [tag for tag in STUDY_TAGS | SERIES_TAGS if not keyword_for_tag(int(tag, 16))] == []
+
+
+class TestUpgrade(UpgradeContract):
+    @pytest.fixture
+    def blank(self, tmp_path):
+        return f"sqlite:///{tmp_path / 'old.db'}"

@@ -1,0 +1,69 @@
+"""How a database of an earlier version becomes this one's; modules give the fixture `blank`, an empty one."""
+
+import json
+
+import pytest
+from alembic import command
+from index_samples import entry
+from sqlalchemy import text
+
+from dicom_node.domain.catalog import CatalogQuery, QueryLevel
+from dicom_node.domain.errors import Gone
+from dicom_node.index.catalog import SqlCatalog
+from dicom_node.index.database import _config, check, open_database, upgrade, writing
+
+_COLUMNS = (
+    "sop_instance_uid, study_instance_uid, series_instance_uid, study_id, kind, sop_class_uid,"
+    " transfer_syntax_uid, ref, version, listed, instance_number, attributes"
+)
+
+
+class UpgradeContract:
+    @pytest.fixture
+    def engine(self, blank):
+        """A database of revision 0002 that holds two studies, one of them purged."""
+        engine = open_database(blank)
+        with writing(engine) as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0002")
+            for one in [entry(1, series=s, number=n) for s in (1, 2) for n in (1, 2)] + [entry(2)]:
+                row = {name.strip(): getattr(one, name.strip(), None) for name in _COLUMNS.split(",")}
+                row |= {"kind": "source", "listed": one.study_id == "study1", "instance_number": 1}
+                row["attributes"] = json.dumps(one.attributes)
+                values = ", ".join(f":{name}" for name in row)
+                connection.execute(
+                    text(f"INSERT INTO catalog_instances ({_COLUMNS}) VALUES ({values})"),
+                    row,
+                )
+        yield engine
+        engine.dispose()
+
+    def test_searches_find_what_an_earlier_version_published(self, engine):
+        upgrade(engine)
+        check(engine)
+        catalog = SqlCatalog(engine)
+        (row,) = catalog.search(CatalogQuery(QueryLevel.STUDY, matches={"00100010": "anon*"})).rows
+        assert row["00201208"]["Value"] == [4]
+        assert catalog.search(CatalogQuery(QueryLevel.SERIES)).total == 2
+        assert catalog.search(CatalogQuery(QueryLevel.INSTANCE, matches={"00200013": "1"})).total == 4
+        fuzzy = CatalogQuery(QueryLevel.STUDY, matches={"00100010": "annon"}, fuzzy=True)
+        assert catalog.search(fuzzy).total == 1
+        with pytest.raises(Gone):
+            catalog.find("2.25.2")
+
+    def test_upgrading_again_changes_nothing(self, engine):
+        upgrade(engine)
+        before = SqlCatalog(engine).search(CatalogQuery(QueryLevel.SERIES))
+        upgrade(engine)
+        assert SqlCatalog(engine).search(CatalogQuery(QueryLevel.SERIES)) == before
+
+    def test_way_back_leaves_the_tables_of_before(self, engine):
+        upgrade(engine)
+        with writing(engine) as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.downgrade(config, "0002")
+            assert connection.execute(text("SELECT count(*) FROM catalog_studies")).scalar() == 0
+        upgrade(engine)
+        assert SqlCatalog(engine).search(CatalogQuery(QueryLevel.STUDY)).total == 1
