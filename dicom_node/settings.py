@@ -27,6 +27,7 @@ from dicom_node.settings_sections import (
     NodeSettings,
     RetentionSettings,
     RouteSettings,
+    WorklistSettings,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     routes: tuple[RouteSettings, ...] = DEFAULT_ROUTES
     destinations: tuple[DestinationSettings, ...] = ()
     retention: RetentionSettings = RetentionSettings()
+    worklist: WorklistSettings = WorklistSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @classmethod

@@ -162,6 +162,37 @@ class RetentionSettings(_Section):
     )
 
 
+class CodeSettings(_Section):
+    """A code."""
+
+    value: Annotated[str, Field(min_length=1, max_length=16)]
+    scheme: Annotated[str, Field(min_length=1, max_length=16)]
+    meaning: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class StationSettings(_Section):
+    """The node as a performing station."""
+
+    value: str | None = Field(default=None, min_length=1, max_length=16, description="dimse.ae_title")
+    scheme: str = Field(default="99DICOMNODE", min_length=1, max_length=16)
+    meaning: str | None = Field(default=None, min_length=1, max_length=64, description="node.site")
+
+
+class WorklistSettings(_Section):
+    """Work items (UPS-RS)."""
+
+    perform: bool = Field(default=True, description="perform work items that are addressed to the node")
+    label: str = Field(default="DICOM-NODE", min_length=1, max_length=64)
+    station: StationSettings = StationSettings()
+    workitem_codes: tuple[CodeSettings, ...] = Field(
+        default=(CodeSettings(value="110004", scheme="DCM", meaning="Computer Aided Detection"),),
+        min_length=1,
+        description="what the node performs; the first stands for work items without a code",
+    )
+    hosts: tuple[str, ...] = Field(default=(), description="names besides loopback to answer under")
+    retention_days: int = Field(default=30, ge=0, description="after their end, without a deletion lock")
+
+
 class InferenceSettings(_Section):
     """Models and how they run."""
 

@@ -12,6 +12,7 @@ from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
+from dicom_node.app.worklist import build_worklist_work
 from dicom_node.dimse.scp import Peer, StorageScp
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
@@ -104,10 +105,12 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         dicomweb_router=create_router(
             receiver=receiver,
             catalog=services.catalog,
-            read_blob=services.stores.read,
+            open_blob=services.stores.open,
             metrics=built.metrics,
             max_upload_bytes=settings.http.max_upload_mb << 20,
             service_name="DICOM-Node",
+            worklist=built.worklist,
+            worklist_hosts=settings.worklist.hosts,
             uploads=UploadLimits(
                 settings.http.max_upload_mb << 20,
                 settings.http.max_uploads,
@@ -120,8 +123,16 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         readiness=(("disk", built.watermark.check), ("index", lambda: _answers(services))),
         version=distribution_version("dicom-ai-node"),
     )
+    work = build_worklist_work(
+        settings, services, built.worklist, pseudonymizer=built.uids, complete=monitor.complete
+    )
     days = settings.retention.results_days
-    retention = PollingThread("retention", lambda: expire_results(services, days), every_s=RETENTION_LOOK_S)
+
+    def expire() -> None:
+        expire_results(services, days)
+        work.expire()
+
+    retention = PollingThread("retention", expire, every_s=RETENTION_LOOK_S)
     # What a crash left there is of no use to the next run, and is not encrypted.
     shutil.rmtree(services.stores.scratch, ignore_errors=True)
     services.stores.scratch.mkdir(mode=0o700, exist_ok=True)
@@ -133,8 +144,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(*built.warm_up, retention.start),
-            close=(retention.stop, built.engine.close, built.close_database),
+            warm_up=(work.start, *built.warm_up, retention.start),
+            close=(work.stop, retention.stop, built.engine.close, built.close_database),
         )
     )
 

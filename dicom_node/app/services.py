@@ -12,12 +12,14 @@ from dicom_node.app.anonymizer import build_anonymizer
 from dicom_node.app.audit import open_audit
 from dicom_node.app.preview import render_preview
 from dicom_node.app.senders import build_senders
+from dicom_node.app.worklist import build_worklist
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.index.catalog import SqlCatalog
 from dicom_node.index.database import open_database, upgrade
 from dicom_node.index.quarantine import SqlQuarantine
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.vault import SqlVault
+from dicom_node.index.worklist import SqlWorklist
 from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.review import ReviewDesk
 from dicom_node.pipeline.services import Services, Stores
@@ -35,6 +37,7 @@ from inference.runner.engine import ProcessEngine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dicom_node.pipeline.worklist import WorklistService
     from dicom_node.settings import Settings
 
 
@@ -44,6 +47,7 @@ class Built:
 
     services: Services
     review: ReviewDesk
+    worklist: WorklistService
     close_database: Callable[[], None]
     registry: ModelRegistry
     uids: UidAdapter
@@ -129,6 +133,7 @@ def build_services(settings: Settings) -> Built:
             keys=keys,
             quarantine_keys=quarantine_keys,
             read=router.read,
+            open=router.open,
             scratch=data_dir / "scratch",
         ),
         deidentifier=anonymizer,
@@ -155,6 +160,9 @@ def build_services(settings: Settings) -> Built:
     return Built(
         services,
         review,
+        build_worklist(
+            settings, services, lambda queued: SqlWorklist(database, clock, master.derive("worklist"), queued)
+        ),
         database.dispose,
         registry,
         uids,

@@ -1,0 +1,127 @@
+"""The worklist put together: its store, its service, and the node as a performer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from dicom_node.domain.workitem import coded
+from dicom_node.domain.workitem_events import node_status
+from dicom_node.pipeline.polling import PollingThread
+from dicom_node.pipeline.worklist import EventSignal, WorklistService
+from dicom_node.pipeline.worklist_output import OutputAddress
+from dicom_node.pipeline.worklist_performer import Performer, PerformerRules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dicom_node.pipeline.services import Services
+    from dicom_node.ports.identity import Pseudonymizer
+    from dicom_node.ports.worklist import InputSource, Worklist
+    from dicom_node.settings import Settings
+
+#: Seconds between two looks at work items.
+LOOK_S: Final = 0.5
+#: How long events wait for a subscriber that is away.
+EVENTS_KEPT: Final = timedelta(days=1)
+
+
+def build_worklist(
+    settings: Settings, services: Services, store: Callable[[Callable[[], None]], Worklist]
+) -> WorklistService:
+    """The worklist service.
+
+    Parameters
+    ----------
+    store
+        Opens the work items; what it is given is to be called after events were queued.
+    """
+    signal = EventSignal()
+    return WorklistService(
+        store(signal.notify),
+        services.clock,
+        services.audit,
+        services.metrics,
+        signal,
+        default_label=settings.worklist.label,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WorklistWork:
+    """What goes on beside requests.
+
+    Attributes
+    ----------
+    start
+        Tells subscribers of the restart, and starts performing.
+    stop
+        Stops performing; what is claimed goes on at the next start.
+    expire
+        Deletes what ended long ago.
+    """
+
+    start: Callable[[], None]
+    stop: Callable[[], None]
+    expire: Callable[[], int]
+
+
+def build_worklist_work(
+    settings: Settings,
+    services: Services,
+    worklist: WorklistService,
+    *,
+    pseudonymizer: Pseudonymizer,
+    complete: Callable[[str], object],
+    source: InputSource | None = None,
+) -> WorklistWork:
+    """The node as a performer, and the worklist's upkeep."""
+    performer = Performer(
+        worklist,
+        _rules(settings),
+        index=services.index,
+        vault=services.vault,
+        pseudonymizer=pseudonymizer,
+        clock=services.clock,
+        complete=complete,
+        source=source,
+    )
+    polling = PollingThread("worklist", performer.tick, every_s=LOOK_S)
+
+    def start() -> None:
+        worklist.store.announce(node_status("RESTARTED"))
+        if settings.worklist.perform:
+            polling.start()
+
+    def expire() -> int:
+        now = services.clock.now()
+        kept = timedelta(days=settings.worklist.retention_days)
+        return worklist.store.expire(now - kept, now - EVENTS_KEPT)
+
+    return WorklistWork(start, polling.stop, expire)
+
+
+def _rules(settings: Settings) -> PerformerRules:
+    station = settings.worklist.station
+    return PerformerRules(
+        station=coded(
+            station.value or settings.dimse.ae_title, station.scheme, station.meaning or settings.node.site
+        ),
+        codes=tuple(
+            coded(code.value, code.scheme, code.meaning) for code in settings.worklist.workitem_codes
+        ),
+        addresses=_addresses(settings),
+    )
+
+
+def _addresses(settings: Settings) -> dict[str, OutputAddress]:
+    ae_titles = {peer.name: peer.ae_title for peer in settings.dimse.peers}
+    return {
+        destination.name: OutputAddress(
+            original_identity=destination.identity == "original",
+            ae_title=ae_titles.get(destination.peer or "") if destination.kind == "dimse" else None,
+            url=destination.url if destination.kind == "stow" else None,
+        )
+        for destination in settings.destinations
+    }
