@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dicom_node.dimse.scu import DimseSender
 from dicom_node.domain.delivery import Destination
 from dicom_node.domain.errors import ConfigurationError
-from dicomweb.client import StowSender
+from dicomweb.client.store import StowSender
 
 if TYPE_CHECKING:
     from dicom_node.ports.delivery import ResultSender

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from dicom_node.domain.delivery import Destination
 from dicom_node.domain.errors import DeliveryFailed, InvalidInstance, UnsupportedSopClass
-from dicomweb import client as stow
-from dicomweb.client import StowSender, send_files
+from dicomweb.client import store as stow
+from dicomweb.client.connection import Access
+from dicomweb.client.retry import Retry
+from dicomweb.client.store import StowSender, send_files
+from dicomweb.multipart import MultipartParser
+from dicomweb.part10 import read_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.integration
 PACS = Destination(name="pacs")
+ONCE = Retry(attempts=1)
 
 
 @pytest.fixture
@@ -55,6 +62,93 @@ def test_instance_that_is_refused_is_reported_with_its_reason(
     assert report.failures == {"2.25.20.1": "failure reason 0122"}
 
 
+class Flaky:
+    """Answers of a service, one a request, and what was sent in each."""
+
+    def __init__(self, node: Any, *answers: Response | None) -> None:
+        self.app = FastAPI()
+        self.app.post("/dicom-web/studies")(self._answer)
+        self._node, self._answers = node, list(answers)
+        self.seen: list[list[str]] = []
+
+    async def _answer(self, request: Request) -> Response:
+        parser = MultipartParser(request.headers["content-type"].partition("boundary=")[2])
+        parts = [part async for chunk in request.stream() for part in parser.feed(chunk)]
+        self.seen.append([read_identity(part.stream).sop_instance_uid for part in parts])
+        answer = self._answers.pop(0)
+        assert answer is not None
+        return answer
+
+
+def module(stored: list[str], failed: dict[str, int], status: int = 202, **headers: str) -> Response:
+    def item(uid: str, **more: Any) -> dict[str, Any]:
+        return {"00081155": {"vr": "UI", "Value": [uid]}, **more}
+
+    model = {
+        "00081199": {"vr": "SQ", "Value": [item(uid) for uid in stored]},
+        "00081198": {
+            "vr": "SQ",
+            "Value": [
+                item(uid, **{"00081197": {"vr": "US", "Value": [reason]}}) for uid, reason in failed.items()
+            ],
+        },
+    }
+    return Response(json.dumps(model), status, headers, "application/dicom+json")
+
+
+def test_instance_that_failed_for_a_passing_reason_is_sent_again_by_itself(node: Any, support: Any) -> None:
+    one, two, three = (f"2.25.20.{n}" for n in (1, 2, 3))
+    service = Flaky(
+        node,
+        module([one], {two: 0xA700, three: 0xC000}),
+        module([], {two: 0x0110}, 409),
+        module([two], {}, 200),
+    )
+    waits: list[float] = []
+    with support.Served(service.app) as server:
+        sender = StowSender(PACS, url=server.url, retry=Retry(3, 0.5, waits.append))
+        report = sender.send(objects(support, 1, 2, 3))
+    assert service.seen == [[one, two, three], [two], [two]]
+    assert report.failures == {three: "failure reason C000"}
+    assert waits == [0.5, 1.0]
+
+
+def test_wait_that_the_service_asks_for_is_kept(node: Any, support: Any) -> None:
+    service = Flaky(
+        node, Response(status_code=503, headers={"Retry-After": "7"}), module(["2.25.20.1"], {}, 200)
+    )
+    waits: list[float] = []
+    with support.Served(service.app) as server:
+        sender = StowSender(PACS, url=server.url, retry=Retry(3, 0.5, waits.append))
+        assert sender.send(objects(support, 1)).complete
+    assert waits == [7.0]
+
+
+def test_request_that_is_too_large_is_sent_in_pieces(support: Any) -> None:
+    two = objects(support, 1, 2)
+    small = support.Node(max_upload_bytes=len(two[0]) + 500)
+    with support.Served(small.app) as server:
+        assert StowSender(PACS, url=server.url, retry=ONCE).send(two).complete
+    assert len(small.receiver.kept) == 2
+
+
+def test_secret_goes_in_the_header_and_is_read_anew(support: Any) -> None:
+    secrets = iter(["first", "second"])
+    seen: list[str] = []
+    app = FastAPI()
+
+    @app.post("/dicom-web/studies")
+    def store(request: Request) -> Response:
+        seen.append(request.headers["authorization"])
+        return Response(status_code=200)
+
+    with support.Served(app) as server:
+        for user in (None, "node"):
+            access = Access(user=user, secret=lambda: next(secrets))
+            assert StowSender(PACS, url=server.url, access=access).send(objects(support, 1)).complete
+    assert seen == ["Bearer first", "Basic " + b64encode(b"node:second").decode()]
+
+
 def test_nobody_there_is_a_failed_delivery(support: Any) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -87,14 +181,14 @@ def test_request_that_is_refused_as_a_whole_is_a_failed_delivery(
     app = FastAPI()
     app.post("/dicom-web/studies")(lambda: Response(body, status))
     with support.Served(app) as server, pytest.raises(DeliveryFailed):
-        StowSender(PACS, url=server.url).send(objects(support, 1))
+        StowSender(PACS, url=server.url, retry=ONCE).send(objects(support, 1))
 
 
 def test_instances_that_the_answer_does_not_name_count_as_failed(support: Any) -> None:
     app = FastAPI()
     app.post("/dicom-web/studies")(lambda: Response(b'{"00081199":{"vr":"SQ","Value":[]}}', 200))
     with support.Served(app) as server:
-        report = StowSender(PACS, url=server.url).send(objects(support, 1))
+        report = StowSender(PACS, url=server.url, retry=ONCE).send(objects(support, 1))
     assert list(report.failures) == ["2.25.20.1"]
 
 

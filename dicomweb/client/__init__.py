@@ -1,0 +1,1 @@
+"""DICOMweb as a client: search, retrieval and storage at other services."""
