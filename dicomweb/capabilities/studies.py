@@ -35,9 +35,9 @@ def _flag(name: str, description: str, clause: str) -> Parameter:
 SEARCH_PARAMETERS = (
     Parameter("limit", "Most results in the answer.", {"type": "integer", "minimum": 0}, clause="8.3.4.4"),
     Parameter("offset", "Results to skip.", {"type": "integer", "minimum": 0}, clause="8.3.4.4"),
-    _flag("fuzzymatching", "Match person names by likeness too.", "8.3.4.2"),
-    _flag("emptyvaluematching", "Whether an empty value matches absent values only.", "8.3.4.5"),
-    _flag("multiplevaluematching", "Whether a list of values matches any of them.", "8.3.4.6"),
+    _flag("fuzzymatching", "Match person names by words and sound.", "8.3.4.2"),
+    _flag("emptyvaluematching", "Whether two quotation marks match absent and empty values.", "8.3.4.5"),
+    _flag("multiplevaluematching", "Whether each value of a list must be there, not any.", "8.3.4.6"),
     Parameter(
         "includefield",
         "Attributes to return besides the defaults: keywords or tags separated by commas, or `all`.",
@@ -94,7 +94,17 @@ _THUMBNAIL_VIEWPORT = Parameter(
 )
 
 _METADATA_TYPES = (DICOM_JSON, JSON, parts(DICOM_XML))
-_GONE = (400, 404, 406, 410)
+_GONE = (400, 404, 406, 410, 503)
+_COMPRESSED = (
+    "image/jls",
+    "image/jp2",
+    "image/dicom-rle",
+    "image/jpeg",
+    "image/jpx",
+    "image/jphc",
+    "video/mp4",
+    "video/mpeg",
+)
 
 _STORE = Transaction(
     "StoreInstances",
@@ -103,7 +113,7 @@ _STORE = Transaction(
     "Store Instances",
     "10.5",
     produces=(DICOM_JSON, DICOM_XML, JSON),
-    consumes=(parts(DICOM), DICOM),
+    consumes=(parts(DICOM), parts(DICOM_JSON), parts(DICOM_XML), DICOM, DICOM_JSON, DICOM_XML),
     parameters=(ACCEPT,),
     successes=(200, 202),
     failures=(400, 406, 409, 413, 415, 503),
@@ -116,7 +126,8 @@ _SEARCH = Transaction(
     "10.6",
     produces=_METADATA_TYPES,
     parameters=SEARCH_PARAMETERS,
-    failures=(400, 406),
+    successes=(200, 204),
+    failures=(400, 406, 413),
 )
 _RETRIEVE = Transaction(
     "RetrieveStudy",
@@ -157,7 +168,6 @@ def studies_transactions() -> tuple[Transaction, ...]:
         _SEARCH.at(STUDY + "/instances", "SearchForStudyInstances", "Search for Study Instances"),
         _SEARCH.at(SERIES + "/instances", "SearchForSeriesInstances", "Search for Study Series Instances"),
     ]
-    single = (parts(DICOM), DICOM)
     rendered = replace(
         _RETRIEVE,
         clause="10.4.1.1.3",
@@ -172,18 +182,24 @@ def studies_transactions() -> tuple[Transaction, ...]:
         parameters=(_THUMBNAIL_VIEWPORT, ACCEPT, CHARSET),
         failures=(*_GONE, 413),
     )
-    frame_types = (parts(OCTET_STREAM), OCTET_STREAM)
+    octets = (parts(OCTET_STREAM), OCTET_STREAM)
+    compressed = (*(parts(kind) for kind in _COMPRESSED), *_COMPRESSED)
     return (
         _STORE,
         _STORE.at(STUDY, "StoreStudyInstances", "Store Study Instances"),
         *searches,
         _RETRIEVE,
         _RETRIEVE.at(SERIES, "RetrieveSeries", "Retrieve Series"),
-        replace(_RETRIEVE.at(INSTANCE, "RetrieveInstance", "Retrieve Instance"), produces=single),
+        replace(
+            _RETRIEVE.at(INSTANCE, "RetrieveInstance", "Retrieve Instance"),
+            produces=(parts(DICOM), DICOM),
+            successes=(200, 206, 304),
+            failures=(*_GONE, 416),
+        ),
         replace(
             _RETRIEVE.at(FRAMES, "RetrieveFrames", "Retrieve Frames"),
             clause="10.4.1.1.6",
-            produces=frame_types,
+            produces=(*octets, *compressed),
             successes=(200, 206, 304),
             failures=(*_GONE, 413, 416),
         ),
@@ -193,12 +209,21 @@ def studies_transactions() -> tuple[Transaction, ...]:
         *_retrieve(
             "/bulkdata",
             "Bulkdata",
-            replace(_RETRIEVE, clause="10.4.1.1.5", produces=(parts(OCTET_STREAM),), successes=(200,)),
+            replace(_RETRIEVE, clause="10.4.1.1.5", produces=(parts(OCTET_STREAM),)),
+        ),
+        *_retrieve(
+            "/pixeldata",
+            "Pixel Data",
+            replace(
+                _RETRIEVE,
+                clause="10.4.1.1.6",
+                produces=(parts(OCTET_STREAM), *(parts(kind) for kind in _COMPRESSED)),
+            ),
         ),
         replace(
             _RETRIEVE.at(INSTANCE + "/bulkdata/{path}", "RetrieveBulkdataValue", "Retrieve Bulkdata"),
             clause="10.4.1.1.5",
-            produces=(OCTET_STREAM, parts(OCTET_STREAM), "application/pdf"),
+            produces=(*reversed(octets), "application/pdf", *compressed),
             successes=(200, 206, 304),
             failures=(*_GONE, 416),
         ),
