@@ -28,6 +28,7 @@ from dicomweb.wado.service import RetrieveService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from typing import BinaryIO
 
     from dicom_node.pipeline.worklist import WorklistService
     from dicom_node.ports.catalog import Catalog
@@ -51,7 +52,7 @@ def create_router(
     *,
     receiver: Receiver,
     catalog: Catalog,
-    read_blob: Callable[[str], bytes],
+    open_blob: Callable[[str], BinaryIO],
     metrics: Metrics,
     max_upload_bytes: int,
     service_name: str,
@@ -64,8 +65,8 @@ def create_router(
 
     Parameters
     ----------
-    read_blob
-        The Part 10 bytes of a `CatalogEntry.ref`.
+    open_blob
+        Opens the Part 10 bytes of a `CatalogEntry.ref`.
     max_upload_bytes
         Bytes of one STOW-RS body; more is answered 413.
     service_name
@@ -79,8 +80,8 @@ def create_router(
     worklist_hosts
         Host names besides loopback ones under which work items can be reached.
     """
-    cache = InstanceCache(read_blob, cache_bytes)
-    retrieve = RetrieveService(catalog, read_blob, cache)
+    cache = InstanceCache(open_blob, cache_bytes)
+    retrieve = RetrieveService(catalog, cache)
     search = SearchService(catalog, Completion(catalog, lambda ref: cache.get(ref).dataset))
     agent = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in service_name) or "node"
     services = APIRouter()

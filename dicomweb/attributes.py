@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydicom.uid import ImplicitVRLittleEndian
 
-from dicomweb.dicom_json import JsonRules, encode_dataset
+from dicomweb.dicom_json import AVAILABLE_TRANSFER_SYNTAX, JsonRules, available, encode_dataset
 from dicomweb.part10 import read_dataset
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ class DicomJsonReader:
             If the bytes are no DICOM file.
         """
         ds = read_dataset(BytesIO(part10))
-        return transfer_syntax_of(ds), encode_dataset(ds, _RULES)
+        syntax = transfer_syntax_of(ds)
+        model = encode_dataset(ds, _RULES) | {AVAILABLE_TRANSFER_SYNTAX: available(syntax)}
+        return syntax, dict(sorted(model.items()))
 
 
 def transfer_syntax_of(ds: FileDataset) -> str:

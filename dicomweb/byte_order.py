@@ -28,26 +28,21 @@ def little_endian(data: bytes, vr: str, bits_allocated: int = 16) -> bytes:
     bits_allocated
         Of pixel data, whose words may be wider than the 16 bits of OW.
     """
-    width = _WIDTHS.get(vr, 1)
-    if vr == "OW":
-        width = max(width, bits_allocated // 8)
+    width = word_bytes(vr, bits_allocated)
     if width == 1 or len(data) % width:
         return data
     return np.frombuffer(data, f"u{width}").byteswap().tobytes()
 
 
+def word_bytes(vr: str, bits_allocated: int = 16) -> int:
+    """Bytes of the words in which a value is turned; 1 where it is not."""
+    width = _WIDTHS.get(vr, 1)
+    return max(width, bits_allocated // 8) if vr == "OW" else width
+
+
 def is_big_endian(ds: FileDataset) -> bool:
     """Whether File Meta names Explicit VR Big Endian."""
     return bool(ds.file_meta.get("TransferSyntaxUID") == ExplicitVRBigEndian)
-
-
-def pixel_bytes(ds: FileDataset, keyword: str) -> bytes:
-    """Native pixel data in little endian order."""
-    element = ds[keyword]
-    data: bytes = element.value or b""
-    if not is_big_endian(ds):
-        return data
-    return little_endian(data, str(element.VR), int(ds.get("BitsAllocated", 16) or 16))
 
 
 def convert_binaries(ds: Dataset) -> None:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 #: (7FE0,0008), (7FE0,0009), (7FE0,0010): always bulk data.
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+#: (0008,3002), the transfer syntaxes in which an instance lies here (PS3.18 §10.4.3.3.2).
+AVAILABLE_TRANSFER_SYNTAX = "00083002"
 _SPECIFIC_CHARACTER_SET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
 _SEQUENCE_ERRORS = (
@@ -93,6 +95,11 @@ def encode_dataset(ds: Dataset, rules: JsonRules) -> dict[str, Any]:
     Text is decoded, so Specific Character Set, where present, says ISO_IR 192 (PS3.18 §F.2).
     """
     return _encode(ds, _Context(rules, _DEFAULT_ENCODINGS, False, ""))
+
+
+def available(transfer_syntax_uid: str) -> dict[str, Any]:
+    """Available Transfer Syntax UID of an instance that is stored in this one."""
+    return {"vr": "UI", "Value": [transfer_syntax_uid]}
 
 
 def dumps(model: Any) -> bytes:

@@ -10,6 +10,7 @@ import pydicom
 from pydicom.errors import InvalidDicomError
 
 from dicom_node.domain.errors import InvalidInstance
+from dicomweb.element_scan import PIXEL_KEYWORDS, UNDEFINED, PixelElement
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -82,3 +83,32 @@ def read_identity(stream: BinaryIO) -> ClaimedIdentity:
         raise InvalidInstance("the identifiers of the data set cannot be read") from exc
     finally:
         stream.seek(0)
+
+
+def read_header(file: BinaryIO) -> tuple[FileDataset, PixelElement | None]:
+    """Read a large file up to its pixel data, and say where that lies.
+
+    Raises
+    ------
+    InvalidInstance
+        If the bytes are no DICOM file.
+    """
+    ds = read_dataset(file, stop_before_pixels=True)
+    _, little = ds.original_encoding
+    at = file.tell()
+    order = "<" if little else ">"
+    try:
+        group, element = struct.unpack(f"{order}HH", file.read(4))
+        keyword = PIXEL_KEYWORDS.get(group << 16 | element)
+        if keyword is None:
+            return ds, None
+        vr, header = "OW", 8
+        field = file.read(4)
+        # Some writers change to implicit VR within a data set, so the bytes decide.
+        if field[:2].isalpha() and field[:2].isupper():
+            vr, header = field[:2].decode("ascii"), 12
+            field = file.read(4)
+        (length,) = struct.unpack(f"{order}I", field)
+    except struct.error:
+        return ds, None
+    return ds, PixelElement(keyword, vr, at, at + header, None if length == UNDEFINED else length)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import BinaryIO
 
     from dicom_node.ports.catalog import AttributeReader, Catalog
     from dicom_node.ports.delivery import ResultSender
@@ -36,8 +37,8 @@ class Stores:
         Keys of spool and work area, and of the quarantine.
     results
         Result objects, pseudonymous; the slot's epoch is the run version here.
-    read
-        The bytes of any ref.
+    read, open
+        The bytes of any ref: all at once, or as a file.
     scratch
         Folder for arrays on their way to a model process.
     """
@@ -49,6 +50,7 @@ class Stores:
     keys: DataKeys
     quarantine_keys: DataKeys
     read: Callable[[str], bytes]
+    open: Callable[[str], BinaryIO]
     scratch: Path
 
 

@@ -19,7 +19,8 @@ from dicomweb.errors import Problem, bad_request, not_acceptable
 from dicomweb.media_types import DICOM, negotiate, parse_accept
 from dicomweb.routing import accept_of, origin_of, route_class
 from dicomweb.uri.parameters import UriRequest, parse_uri_request, refuse_image_parameters
-from dicomweb.wado.encoding import dicom_offers, not_modified, validators
+from dicomweb.wado.encoding import Part, not_modified, single_response, validators
+from dicomweb.wado.negotiation import dicom_offers
 from dicomweb.wado.pictures import PictureService
 from dicomweb.wado.presentation_state import PresentationState, is_presentation_state
 from dicomweb.wado.rendered import FrameRenderer
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from dicomweb.wado.service import RetrieveService
 
 PATH = "/wado"
-_OTHERS = ["OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE"]
+_OTHERS = ["OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY"]
 _ALLOWED = "GET, HEAD, OPTIONS"
 #: A side that is not asked for does not bound the picture.
 _UNBOUNDED = MAX_VIEWPORT
@@ -94,17 +95,19 @@ class UriEndpoint:
             )
         if _wants_dicom(accept, asked):
             refuse_image_parameters(params)
-            return self._dicom(entry, asked, headers)
+            return self._dicom(request, entry, asked, headers)
         return self._rendered(request, entry, asked, accept, headers)
 
-    def _dicom(self, entry: CatalogEntry, asked: UriRequest, headers: dict[str, str]) -> Response:
+    def _dicom(
+        self, request: Request, entry: CatalogEntry, asked: UriRequest, headers: dict[str, str]
+    ) -> Response:
         wanted = (
             DICOM if asked.transfer_syntax is None else f"{DICOM}; transfer-syntax={asked.transfer_syntax}"
         )
-        offers = [offer for offer in dicom_offers([entry]) if not offer.multipart]
+        offers = [offer for offer in dicom_offers([entry.transfer_syntax_uid], 1) if not offer.multipart]
         offer = negotiate(wanted, offers)
-        payload = next(self._service.instances([entry], offer.transfer_syntax or "*", ""))
-        return Response(payload.content, headers={**headers, "Content-Type": DICOM})
+        content, _ = self._service.instance(entry, offer.transfer_syntax or "*")
+        return single_response(request, Part(content, DICOM), headers)
 
     def _rendered(
         self,

@@ -18,8 +18,7 @@ from dicom_node.domain.errors import NotFound
 from dicomweb.byte_order import little_endian
 from dicomweb.dicom_json import PIXEL_TAGS, resolve_vr, sequence_items, settle_vr, tag_of
 from dicomweb.errors import bad_request
-from dicomweb.media_types import EXPLICIT_VR_LITTLE_ENDIAN, OCTET_STREAM
-from dicomweb.multipart import Payload
+from dicomweb.media_types import OCTET_STREAM
 from dicomweb.value_json import BINARY_VRS
 
 if TYPE_CHECKING:
@@ -27,9 +26,6 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
     from pydicom.tag import BaseTag
-
-    from dicomweb.instance_cache import ParsedInstance
-    from dicomweb.media_types import Offer
 
 PDF = "application/pdf"
 _ENCAPSULATED_DOCUMENT = 0x00420011
@@ -104,26 +100,8 @@ def document_bytes(ds: Dataset, tag: BaseTag, content: bytes) -> bytes:
     return content
 
 
-def pixel_payloads(instance: ParsedInstance, offer: Offer, url: str) -> Iterator[Payload]:
-    """Pixel data as bulk data: native as one value, compressed as stored with one part a frame.
-
-    Raises
-    ------
-    NotFound, Problem
-    """
-    reader = instance.frames
-    kind = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
-    if not reader.compressed:
-        yield Payload(reader.data, kind, url)
-    elif offer.transfer_syntax == EXPLICIT_VR_LITTLE_ENDIAN:
-        yield Payload(b"".join(reader.native(index) for index in range(reader.count)), kind, url)
-    else:
-        for index in range(reader.count):
-            yield Payload(reader.stored(index), kind, f"{url.partition('/bulkdata')[0]}/frames/{index + 1}")
-
-
 def bulk_paths(ds: Dataset, prefix: str = "") -> Iterator[str]:
-    """The paths of all bulk data of a data set, pixel data too."""
+    """The paths of all bulk data of a data set without its own pixel data."""
     for tag in sorted(ds.keys()):
         element: Any = ds.get_item(tag)
         vr = _vr(ds, tag)

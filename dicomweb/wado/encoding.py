@@ -1,142 +1,80 @@
-"""WADO-RS responses: whole instances, metadata, multipart bodies, validators.
+"""WADO-RS over HTTP: validators, ranges, multipart bodies that are written while they are sent.
 
 References
 ----------
-PS3.18 §10.4.3 (response), §8.7.3 (DICOM media types and transfer syntaxes), RFC 9110 §8.8 and §14.
+PS3.18 §10.4.3 (response), §8.6.1.2 (multipart payloads), RFC 9110 §8.8 (validators) and §14 (ranges).
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+from dataclasses import dataclass
 from http import HTTPStatus
-from io import BytesIO
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
-import pydicom
-from pydicom.pixels.utils import decompress
-from pydicom.uid import ExplicitVRLittleEndian
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from dicom_node.domain.catalog import CatalogKind
-from dicomweb.byte_order import convert_binaries, is_big_endian
-from dicomweb.errors import Problem, not_acceptable
-from dicomweb.media_types import DICOM, MULTIPART_RELATED, Offer
-from dicomweb.multipart import Payload, new_boundary, write_multipart
-from dicomweb.part10 import READ_ERRORS, read_dataset
-from dicomweb.wado.frames import DECODE_ERRORS, can_decode, is_compressed
+from dicomweb.byte_source import CHUNK_BYTES, Whole
+from dicomweb.media_types import MULTIPART_RELATED
+from dicomweb.multipart import CRLF, Payload, new_boundary
+from dicomweb.wado.ranges import parse_range, range_holds
+from dicomweb.wado.streaming import StreamedResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from dicom_node.domain.catalog import CatalogEntry
+    from fastapi import Request
 
-#: Transfer syntaxes that never go over the web (PS3.18 §8.7.3.5.2): they become Explicit VR Little Endian.
-NEVER_SENT = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.2"})
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+    from dicomweb.byte_source import Content
 
-
-def dicom_offers(entries: Sequence[CatalogEntry]) -> list[Offer]:
-    """How whole instances can be given: as stored, as Explicit VR Little Endian, singly where it is one."""
-    stored = {entry.transfer_syntax_uid for entry in entries}
-    shared = next(iter(stored)) if len(stored) == 1 else "*"
-    decodable = all(not is_compressed(uid) or can_decode(uid) for uid in stored)
-    offers = []
-    for multipart in (True, False) if len(entries) == 1 else (True,):
-        if shared not in NEVER_SENT and shared != ExplicitVRLittleEndian:
-            offers.append(Offer(DICOM, multipart, shared, default=False))
-        if decodable:
-            offers.append(Offer(DICOM, multipart, str(ExplicitVRLittleEndian)))
-    return offers
+#: Content up to this size is sent in one piece.
+_ONE_PIECE = 4 * CHUNK_BYTES
 
 
-def encode_instance(part10: bytes, stored: str, wanted: str) -> tuple[bytes, str]:
-    """Part 10 bytes in the transfer syntax that was negotiated, and its UID.
+class Listed(Protocol):
+    """What validators need of a catalogue entry or record."""
 
-    Stored bytes are given untouched wherever their transfer syntax may go over the web.
+    @property
+    def kind(self) -> CatalogKind:
+        """Whether it came in or was made here."""
 
-    Raises
-    ------
-    Problem
-        406 if the pixel data cannot be decoded here.
-    """
-    if stored not in NEVER_SENT and (wanted in {"*", stored}):
-        return part10, stored
-    ds = read_dataset(BytesIO(part10))
-    try:
-        if is_compressed(stored):
-            if "PixelData" in ds:
-                decompress(ds, generate_instance_uid=False)
-            for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
-                if keyword in ds:
-                    delattr(ds, keyword)
-        elif is_big_endian(ds):
-            convert_binaries(ds)
-        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        out = BytesIO()
-        pydicom.dcmwrite(out, ds, implicit_vr=False, little_endian=True, enforce_file_format=True)
-    except (*READ_ERRORS, *DECODE_ERRORS) as exc:
-        raise not_acceptable(
-            "the instance cannot be written as Explicit VR Little Endian; ask for transfer-syntax=*"
-        ) from exc
-    return out.getvalue(), str(ExplicitVRLittleEndian)
+    @property
+    def sop_instance_uid(self) -> str:
+        """Pseudonymous."""
+
+    @property
+    def ref(self) -> str:
+        """Where it lies."""
+
+    @property
+    def version(self) -> int:
+        """The run that made it."""
 
 
-def multipart_response(payloads: Iterable[Payload], media_type: str, headers: Mapping[str, str]) -> Response:
-    """A `multipart/related` response that is written while it is sent; at once where it is a list.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a response, or all of it."""
 
-    The first part is made before the status goes out, so what is wrong with it still becomes an error
-    response.
-    """
-    boundary = new_boundary()
-    content_type = f'{MULTIPART_RELATED}; type="{media_type}"; boundary={boundary}'
-    headers = {**headers, "Content-Type": content_type}
-    if isinstance(payloads, list):
-        return Response(b"".join(write_multipart(payloads, boundary)), headers=headers)
-    pending = iter(payloads)
-    first = list(islice(pending, 1))
-    return StreamingResponse(write_multipart(chain(first, pending), boundary), headers=headers)
+    content: Content
+    content_type: str
+    location: str | None = None
 
 
-def absolute(attributes: dict[str, Any], instance_url: str) -> dict[str, Any]:
-    """Attributes of the index with their relative BulkDataURIs made absolute; the input stays as it is."""
-    result: dict[str, Any] = {}
-    for key, attribute in attributes.items():
-        uri = attribute.get("BulkDataURI")
-        if uri is not None:
-            attribute = {**attribute, "BulkDataURI": f"{instance_url}/{uri}"}
-        elif attribute.get("vr") == "SQ" and "Value" in attribute:
-            items = [absolute(item or {}, instance_url) for item in attribute["Value"]]
-            attribute = {**attribute, "Value": items}
-        result[key] = attribute
-    return result
-
-
-def complete(attributes: dict[str, Any], is_bulk: Callable[[str], bool]) -> bool:
-    """Whether the index holds everything that metadata shows: only bulk data was left out."""
-    for attribute in attributes.values():
-        vr = attribute.get("vr", "UN")
-        if "BulkDataURI" in attribute and not is_bulk(vr):
-            return False
-        if vr == "SQ" and not all(complete(item or {}, is_bulk) for item in attribute.get("Value", ())):
-            return False
-    return True
-
-
-def validators(entries: Sequence[CatalogEntry], variant: str) -> dict[str, str]:
+def validators(entries: Sequence[Listed], variant: str) -> dict[str, str]:
     """ETag and Cache-Control of a representation.
 
-    Instances never change under their UID, so the tag needs no content. Results may be reused for an
+    Instances never change under their UID, so the tag needs no content. A result may be reused for an
     hour; inputs are asked for again each time, so that a purge (410) shows at once.
     """
-    digest = hashlib.sha256(variant.encode())
+    digest = hashlib.sha256(variant.encode("utf-8", "replace"))
     for entry in entries:
         digest.update(f"\n{entry.sop_instance_uid} {entry.version} {entry.ref}".encode())
-    results = all(entry.kind is CatalogKind.RESULT for entry in entries) and len(entries) == 1
+    result = len(entries) == 1 and entries[0].kind is CatalogKind.RESULT
     return {
         "ETag": f'"{digest.hexdigest()[:32]}"',
-        "Cache-Control": "private, max-age=3600" if results else "private, no-cache",
+        "Cache-Control": "private, max-age=3600, immutable" if result else "private, no-cache",
         "Vary": "Accept",
     }
 
@@ -151,30 +89,127 @@ def not_modified(if_none_match: str | None, headers: Mapping[str, str]) -> Respo
     return None
 
 
-def ranged_response(
-    content: bytes, media_type: str, headers: Mapping[str, str], asked: str | None
-) -> Response:
-    """A single-part response that honours a `Range` of one span (206).
+def single_response(request: Request, part: Part, headers: Mapping[str, str]) -> Response:
+    """One part as the whole body; of content whose size is known a range (206) where one is asked for.
 
     Raises
     ------
     Problem
-        416 if the span lies outside.
+        416 if the range lies outside.
     """
-    headers = {**headers, "Accept-Ranges": "bytes", "Content-Type": media_type}
-    match = _RANGE.fullmatch(asked.replace(" ", "")) if asked else None
-    if match is None or match.group(0) == "bytes=-":
-        return Response(content, headers=headers)
-    first, last = match.groups()
-    size = len(content)
-    start = int(first) if first else max(0, size - int(last))
-    end = min(size - 1, int(last)) if first and last else size - 1
-    if start >= size or end < start:
-        raise Problem(
-            HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
-            f"the content has {size} bytes; ask for a range within",
-            code="range",
-            headers={"Content-Range": f"bytes */{size}"},
-        )
-    headers["Content-Range"] = f"bytes {start}-{end}/{size}"
-    return Response(content[start : end + 1], HTTPStatus.PARTIAL_CONTENT, headers=headers)
+    merged = {**headers, "Content-Type": part.content_type}
+    if part.location is not None:
+        merged["Content-Location"] = part.location
+    size = part.content.size
+    if size is None:
+        return StreamedResponse(part.content.chunks(), merged)
+    merged["Accept-Ranges"] = "bytes"
+    spans = None
+    if request.method == "GET" and range_holds(request.headers.get("if-range"), headers["ETag"]):
+        spans = parse_range(request.headers.get("range"), size)
+    if spans is None:
+        return _sized(part.content.chunks(), size, merged)
+    if len(spans) == 1:
+        ((start, stop),) = spans
+        merged["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+        return _sized(part.content.chunks(start, stop), stop - start, merged, HTTPStatus.PARTIAL_CONTENT)
+    return _byte_ranges(part, spans, size, merged)
+
+
+def _byte_ranges(
+    part: Part, spans: Sequence[tuple[int, int]], size: int, headers: dict[str, str]
+) -> Response:
+    boundary = new_boundary()
+    heads = [
+        (
+            f"--{boundary}\r\nContent-Type: {part.content_type}\r\n"
+            f"Content-Range: bytes {start}-{stop - 1}/{size}\r\n\r\n"
+        ).encode("ascii", "replace")
+        for start, stop in spans
+    ]
+    close = f"--{boundary}--\r\n".encode()
+
+    def body() -> Iterator[bytes]:
+        for head, (start, stop) in zip(heads, spans, strict=True):
+            yield head
+            yield from part.content.chunks(start, stop)
+            yield CRLF
+        yield close
+
+    length = sum(
+        len(head) + stop - start + len(CRLF) for head, (start, stop) in zip(heads, spans, strict=True)
+    )
+    headers["Content-Type"] = f"multipart/byteranges; boundary={boundary}"
+    return _sized(body(), length + len(close), headers, HTTPStatus.PARTIAL_CONTENT)
+
+
+def multipart_response(
+    parts: Iterable[Part | Payload], media_type: str, headers: Mapping[str, str]
+) -> Response:
+    """A `multipart/related` response that is written while it is sent.
+
+    The first part is made before the status goes out, so what is wrong with it still becomes an error
+    response. Of a list the length is told beforehand.
+    """
+    boundary = new_boundary()
+    headers = {
+        **headers,
+        "Content-Type": f'{MULTIPART_RELATED}; type="{media_type}"; boundary={boundary}',
+    }
+    if isinstance(parts, list):
+        made = [_part(part) for part in parts]
+        sizes = [part.content.size for part in made]
+        if None not in sizes:
+            heads = sum(len(_head(part, boundary)) + len(CRLF) for part in made)
+            length = heads + sum(size for size in sizes if size is not None) + len(boundary) + 6
+            return _sized(_body(made, boundary), length, headers)
+        return StreamedResponse(_gathered(_body(made, boundary)), headers)
+    pending = (_part(part) for part in parts)
+    first = list(islice(pending, 1))
+    return StreamedResponse(_gathered(_body(chain(first, pending), boundary)), headers)
+
+
+def _part(part: Part | Payload) -> Part:
+    if isinstance(part, Part):
+        return part
+    return Part(Whole(part.content), part.content_type, part.location)
+
+
+def _body(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:
+    for part in parts:
+        yield _head(part, boundary)
+        yield from part.content.chunks()
+        yield CRLF
+    yield f"--{boundary}--\r\n".encode("ascii")
+
+
+def _head(part: Part, boundary: str) -> bytes:
+    lines = [f"--{boundary}", f"Content-Type: {part.content_type}"]
+    if part.content.size is not None:
+        lines.append(f"Content-Length: {part.content.size}")
+    if part.location is not None:
+        lines.append(f"Content-Location: {part.location}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii", "replace")
+
+
+def _sized(
+    pieces: Iterator[bytes], size: int, headers: dict[str, str], status: HTTPStatus = HTTPStatus.OK
+) -> Response:
+    headers["Content-Length"] = str(size)
+    if size <= _ONE_PIECE:
+        return Response(b"".join(pieces), status, headers=headers)
+    return StreamedResponse(_gathered(pieces), headers, status)
+
+
+def _gathered(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of about a chunk: each one costs a change of threads and a packet."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= CHUNK_BYTES:
+            yield held[0] if len(held) == 1 else b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)

@@ -231,7 +231,7 @@ def _own_film(instance: ParsedInstance) -> Picture | None:
     syntax = instance.transfer_syntax_uid
     if not is_video(syntax):
         return None
-    stream = stored_stream(instance.dataset)
+    stream = stored_stream(instance)
     media_type = stored_media_type(stream, syntax)
     return None if media_type is None else Picture(media_type, stream)
 

@@ -167,7 +167,7 @@ def frame_count(instance: ParsedInstance) -> int:
 
 def _pixels(instance: ParsedInstance, index: int) -> NDArray[Any]:
     if is_video(instance.transfer_syntax_uid):
-        return decode_frame(stored_stream(instance.dataset), index)
+        return decode_frame(stored_stream(instance), index)
     return instance.frames.pixels(index)
 
 

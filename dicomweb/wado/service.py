@@ -1,4 +1,4 @@
-"""What WADO-RS gives, apart from HTTP: instances, metadata, frames.
+"""What WADO-RS gives, apart from HTTP: instances, metadata, frames, bulk data.
 
 References
 ----------
@@ -8,26 +8,33 @@ PS3.18 §10.4.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dicomweb.dicom_json import JsonRules, encode_dataset
-from dicomweb.errors import Problem, bad_request
-from dicomweb.media_types import DICOM, EXPLICIT_VR_LITTLE_ENDIAN, OCTET_STREAM, Offer, negotiate
-from dicomweb.multipart import Payload
-from dicomweb.value_json import BINARY_VRS
-from dicomweb.wado.encoding import NEVER_SENT, absolute, complete, encode_instance
-from dicomweb.wado.frames import COMPRESSED_MEDIA_TYPES, can_decode, is_compressed
+from dicomweb.byte_source import Made, Whole
+from dicomweb.errors import Problem, bad_request, not_acceptable
+from dicomweb.media_types import DICOM, OCTET_STREAM, Offer
+from dicomweb.wado.bulkdata import bulk_paths, locate, value_bytes
+from dicomweb.wado.encoding import Part
+from dicomweb.wado.instance_encoding import encode_instance
+from dicomweb.wado.metadata import metadata_json, metadata_model
+from dicomweb.wado.negotiation import NATIVE
+from dicomweb.wado.transcoding import decode_frame, encode_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dicom_node.domain.catalog import CatalogEntry
+    from dicom_node.domain.catalog_record import CatalogRecord
     from dicom_node.ports.catalog import Catalog
+    from dicomweb.byte_source import Content
     from dicomweb.instance_cache import InstanceCache, ParsedInstance
+    from dicomweb.wado.frames import FrameReader
 
 #: Frames in one request; more is refused (413).
-MAX_FRAMES = 10_000
+MAX_FRAMES: Final = 10_000
+_FEW: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +46,41 @@ class Target:
     instance: str | None = None
 
 
+class Located(Protocol):
+    """A catalogue entry or record: whose UIDs make a URL."""
+
+    @property
+    def study_instance_uid(self) -> str:
+        """Pseudonymous, as all here."""
+
+    @property
+    def series_instance_uid(self) -> str:
+        """Of its series."""
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """Its own."""
+
+    @property
+    def ref(self) -> str:
+        """Where it lies."""
+
+
 class RetrieveService:
     """Reads what the catalog lists.
 
     Parameters
     ----------
-    read_blob
-        Part 10 bytes of a ref.
     cache
-        Parsed instances, for all that is less than a whole instance.
+        Instances that were opened, for all that is less than a whole instance.
     """
 
-    def __init__(self, catalog: Catalog, read_blob: Callable[[str], bytes], cache: InstanceCache) -> None:
+    def __init__(self, catalog: Catalog, cache: InstanceCache) -> None:
         self._catalog = catalog
-        self._read_blob = read_blob
         self._cache = cache
 
     def find(self, target: Target) -> Sequence[CatalogEntry]:
-        """The entries under a target, at least one.
+        """The entries under a target with their attributes, at least one.
 
         Raises
         ------
@@ -64,8 +88,17 @@ class RetrieveService:
         """
         return self._catalog.find(target.study, target.series, target.instance)
 
-    def parsed(self, entry: CatalogEntry) -> ParsedInstance:
-        """The instance, parsed and kept for the next request.
+    def locate(self, target: Target, *, attributes: bool = False) -> Sequence[CatalogRecord]:
+        """The same, for whom their attributes' text or nothing of them is enough.
+
+        Raises
+        ------
+        NotFound, Gone
+        """
+        return self._catalog.locate(target.study, target.series, target.instance, attributes=attributes)
+
+    def parsed(self, entry: Located) -> ParsedInstance:
+        """The instance, opened and kept for the next request.
 
         Raises
         ------
@@ -73,66 +106,139 @@ class RetrieveService:
         """
         return self._cache.get(entry.ref)
 
-    def instances(
-        self, entries: Sequence[CatalogEntry], transfer_syntax_uid: str, root: str
-    ) -> Iterator[Payload]:
-        """Whole instances, read one at a time.
+    def instances(self, entries: Iterable[Located], transfer_syntax_uid: str, root: str) -> Iterator[Part]:
+        """Whole instances, opened one at a time and not kept.
 
         Raises
         ------
         NotFound, StorageFailure, Problem
         """
         for entry in entries:
-            part10, used = encode_instance(
-                self._read_blob(entry.ref), entry.transfer_syntax_uid, transfer_syntax_uid
-            )
-            yield Payload(part10, f"{DICOM}; transfer-syntax={used}", instance_url(root, entry))
+            content, used = self.instance(entry, transfer_syntax_uid)
+            yield Part(content, f"{DICOM}; transfer-syntax={used}", instance_url(root, entry))
 
-    def metadata(self, entries: Sequence[CatalogEntry], root: str) -> list[dict[str, Any]]:
-        """DICOM JSON of all attributes but bulk data, which is named by URI.
+    def instance(self, entry: Located, transfer_syntax_uid: str) -> tuple[Content, str]:
+        """One whole instance and its transfer syntax.
 
-        The index answers for instances that it holds completely; the file is read for the others.
+        Raises
+        ------
+        NotFound, StorageFailure, Problem
+        """
+        return encode_instance(self._cache.open(entry.ref), transfer_syntax_uid)
+
+    def metadata(self, records: Sequence[CatalogRecord], root: str) -> Iterator[bytes]:
+        """JSON of each instance's attributes without bulk data, which is named by URI.
+
+        Parameters
+        ----------
+        records
+            With the text of their attributes.
 
         Raises
         ------
         NotFound, StorageFailure, InvalidInstance
         """
-        return [self._metadata_of(entry, instance_url(root, entry)) for entry in entries]
+        for record in records:
+            yield metadata_json(record, instance_url(root, record), partial(self.parsed, record))
 
-    def _metadata_of(self, entry: CatalogEntry, url: str) -> dict[str, Any]:
-        if complete(entry.attributes, BINARY_VRS.__contains__):
-            model = absolute(entry.attributes, url)
-        else:
-            rules = JsonRules(bulk_root=f"{url}/bulkdata/")
-            model = encode_dataset(self.parsed(entry).dataset, rules)
-        model["00083002"] = {"vr": "UI", "Value": [entry.transfer_syntax_uid]}
-        return dict(sorted(model.items()))
+    def metadata_models(self, records: Sequence[CatalogRecord], root: str) -> Iterator[dict[str, Any]]:
+        """The same as objects.
 
-    def frames(self, entry: CatalogEntry, numbers: Sequence[int], offer: Offer, root: str) -> list[Payload]:
-        """The frames of a list of numbers, in that order; numbers count from 1.
+        Raises
+        ------
+        NotFound, StorageFailure, InvalidInstance
+        """
+        for record in records:
+            yield metadata_model(record, instance_url(root, record), partial(self.parsed, record))
+
+    def frames(self, entry: Located, numbers: Sequence[int], offer: Offer, root: str) -> Iterable[Part]:
+        """The frames of a list of numbers, in that order; numbers count from 1. A list where they are few.
 
         Raises
         ------
         NotFound
             If one of them does not exist.
         Problem
-            406 if they cannot be decoded here.
+            406 if they cannot be given so.
         """
-        reader = self.parsed(entry).frames
-        decode = reader.compressed and offer.transfer_syntax == EXPLICIT_VR_LITTLE_ENDIAN
+        instance = self.parsed(entry)
+        reader = instance.frames
+        missing = next((number for number in numbers if number > reader.count), None)
+        if missing is not None:
+            reader.stored(missing - 1)  # says what is there
         url = instance_url(root, entry)
         kind = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
-        return [
-            Payload(
-                reader.native(number - 1) if decode else reader.stored(number - 1),
-                kind,
-                f"{url}/frames/{number}",
-            )
+        parts = (
+            Part(frame_content(reader, number - 1, offer, instance), kind, f"{url}/frames/{number}")
             for number in numbers
-        ]
+        )
+        return list(parts) if len(numbers) <= _FEW else parts
+
+    def pixel_parts(self, entry: Located, offer: Offer, root: str, location: str) -> Iterator[Part]:
+        """All pixel data of an instance: native as one value, compressed with one part a frame.
+
+        Parameters
+        ----------
+        location
+            The URL of the value as a whole.
+
+        Raises
+        ------
+        NotFound, Problem, StorageFailure
+        """
+        instance = self.parsed(entry)
+        reader = instance.frames
+        kind = f"{offer.media_type}; transfer-syntax={offer.transfer_syntax}"
+        if offer.transfer_syntax == NATIVE or reader.video:
+            yield Part(_native_pixels(reader), kind, location)
+            return
+        url = instance_url(root, entry)
+        for index in range(reader.count):
+            yield Part(frame_content(reader, index, offer, instance), kind, f"{url}/frames/{index + 1}")
+
+    def bulk_values(self, entry: Located, root: str) -> Iterator[Part]:
+        """Every large value of an instance but its pixel data.
+
+        Raises
+        ------
+        NotFound, StorageFailure, InvalidInstance
+        """
+        ds = self.parsed(entry).dataset
+        for path in bulk_paths(ds):
+            holder, tag = locate(ds, path)
+            url = f"{instance_url(root, entry)}/bulkdata/{path}"
+            yield Part(Whole(value_bytes(holder, tag)), OCTET_STREAM, url)
 
 
-def instance_url(root: str, entry: CatalogEntry) -> str:
+def frame_content(reader: FrameReader, index: int, offer: Offer, instance: ParsedInstance) -> Content:
+    """One frame in the form that was negotiated; indices count from 0.
+
+    Raises
+    ------
+    NotFound, Problem
+    """
+    if offer.transfer_syntax == NATIVE:
+        return reader.native(index)
+    if offer.transfer_syntax == instance.transfer_syntax_uid:
+        return reader.stored(index)
+    if offer.transfer_syntax is None:
+        raise not_acceptable("frames go with a transfer syntax")
+    return Whole(encode_frame(*decode_frame(reader, index), offer.transfer_syntax))
+
+
+def _native_pixels(reader: FrameReader) -> Content:
+    if not reader.compressed or reader.video:
+        return reader.data()
+
+    def pieces() -> Iterator[bytes]:
+        for index in range(reader.count):
+            yield from reader.native(index).chunks()
+
+    first = b"".join(reader.native(0).chunks())  # what cannot be decoded is told before anything goes out
+    return Whole(first) if reader.count == 1 else Made(pieces, len(first) * reader.count)
+
+
+def instance_url(root: str, entry: Located) -> str:
     """The WADO-RS URL of an instance."""
     return (
         f"{root}/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
@@ -158,31 +264,3 @@ def parse_frame_list(text: str) -> tuple[int, ...]:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"ask for at most {MAX_FRAMES} frames at once", code="size"
         )
     return tuple(int(piece) for piece in pieces)
-
-
-def negotiate_frames(accept: str | None, stored: str, count: int) -> Offer:
-    """How the pixel data of an instance is given.
-
-    Native data goes as octets in Explicit VR Little Endian. Compressed data goes decoded, or as stored:
-    as its own media type, or as octets, where a client names its transfer syntax or takes any (`*`).
-
-    Raises
-    ------
-    Problem
-        406
-    """
-    native = EXPLICIT_VR_LITTLE_ENDIAN
-    offers: list[Offer] = []
-    for multipart in (True, False) if count == 1 else (True,):
-        if not is_compressed(stored) or stored in NEVER_SENT:
-            offers.append(Offer(OCTET_STREAM, multipart, native))
-            continue
-        media_type = COMPRESSED_MEDIA_TYPES.get(stored)
-        if media_type is not None:
-            offers.append(Offer(media_type, multipart, stored, default=False))
-        offers.append(Offer(OCTET_STREAM, multipart, stored, default=False))
-        if can_decode(stored):
-            offers.append(Offer(OCTET_STREAM, multipart, native))
-        if media_type is not None:
-            offers.append(Offer(media_type, multipart, stored))
-    return negotiate(accept, offers)

@@ -13,14 +13,12 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from pydicom.encaps import generate_fragments, parse_basic_offsets
 
 from dicom_node.domain.errors import NotFound
 from dicomweb.errors import not_acceptable
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
     from pydicom.dataset import FileDataset
+
+    from dicomweb.instance_cache import ParsedInstance
 
 MP4 = "video/mp4"
 MPEG = "video/mpeg"
@@ -47,22 +47,16 @@ def is_video(transfer_syntax_uid: str) -> bool:
     return transfer_syntax_uid in _MPEG2 or transfer_syntax_uid in _MPEG4
 
 
-def stored_stream(ds: FileDataset) -> bytes:
+def stored_stream(instance: ParsedInstance) -> bytes:
     """The stream of a stored video.
 
     Raises
     ------
     NotFound
         If the pixel data holds none.
+    StorageFailure
     """
-    try:
-        data = ds.PixelData
-        if not isinstance(data, bytes):
-            data = data.read()
-        buffer = _skip_offsets(data)
-        return b"".join(generate_fragments(buffer))
-    except (AttributeError, ValueError, TypeError, OSError) as exc:
-        raise NotFound("the pixel data is no readable video stream") from exc
+    return b"".join(instance.frames.data().chunks())
 
 
 def stored_media_type(stream: bytes, transfer_syntax_uid: str) -> str | None:
@@ -162,10 +156,3 @@ def _in_memory(content: bytes, suffix: str) -> Iterator[str]:
             yield str(path)
     finally:
         os.close(descriptor)
-
-
-def _skip_offsets(data: bytes) -> Any:
-    """A buffer that stands behind the Basic Offset Table."""
-    buffer = BytesIO(data)
-    parse_basic_offsets(buffer)
-    return buffer

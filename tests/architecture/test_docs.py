@@ -199,7 +199,7 @@ def http_routes():
     dicomweb = create_router(
         receiver=None,
         catalog=None,
-        read_blob=None,
+        open_blob=None,
         metrics=metrics,
         max_upload_bytes=1,
         service_name="DICOM-Node",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import fnmatch
 import hashlib
 import io
+import json
 import re
 import socket
 import threading
@@ -23,6 +25,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind, CatalogPage, CatalogQuery, QueryLevel
+from dicom_node.domain.catalog_record import CatalogRecord
 from dicom_node.domain.errors import Gone, InvalidInstance, MissingIdentifier, NodeError, NotFound
 from dicom_node.domain.instance import InstanceHeader, Receipt, StoreOutcome
 from dicomweb.app import create_router
@@ -120,6 +123,18 @@ class FakeCatalog:
             raise NotFound("nothing is known under these UIDs")
         return sorted(found, key=lambda e: (e.series_instance_uid, _number(e), e.sop_instance_uid))
 
+    def locate(
+        self, study: str, series: str | None = None, instance: str | None = None, *, attributes: bool = False
+    ) -> list[CatalogRecord]:
+        fields = [f.name for f in dataclasses.fields(CatalogRecord)[:-1]]
+        return [
+            CatalogRecord(
+                *(getattr(entry, name) for name in fields),
+                json.dumps(entry.attributes, separators=(",", ":")) if attributes else "",
+            )
+            for entry in self.find(study, series, instance)
+        ]
+
     def search(self, query: CatalogQuery) -> CatalogPage:
         self.queries.append(query)
         entries = [
@@ -208,7 +223,7 @@ class Node:
         router = create_router(
             receiver=self.receiver,
             catalog=self.catalog,
-            read_blob=self.read_blob,
+            open_blob=self.open_blob,
             metrics=self.metrics,
             max_upload_bytes=max_upload_bytes,
             service_name="node",
@@ -223,13 +238,13 @@ class Node:
             self.app.include_router(router, prefix="/dicom-web")
             self.app.include_router(router.uri)
 
-    def read_blob(self, ref: str) -> bytes:
+    def open_blob(self, ref: str) -> io.BytesIO:
         self.reads[ref] += 1
         if self.failure is not None:
             raise self.failure
         if ref not in self.blobs:
             raise NotFound("no such blob")
-        return self.blobs[ref]
+        return io.BytesIO(self.blobs[ref])
 
     def publish(
         self, source: pydicom.Dataset | bytes, kind: CatalogKind = CatalogKind.RESULT

@@ -155,10 +155,12 @@ def test_frame_in_several_fragments_is_joined(client: Any, node: Any, support: A
         assert [g.rstrip(b"\0") for g in got] == [frames[2].rstrip(b"\0"), frames[9].rstrip(b"\0")]
 
 
-def test_other_compressed_type_than_the_stored_is_406(client: Any, node: Any, support: Any) -> None:
+def test_what_cannot_be_made_is_406(client: Any, node: Any, support: Any) -> None:
     entry = node.publish(support.sample_bytes("MR_small_RLE.dcm"))
     for accept in (
-        'multipart/related; type="image/jp2"',
+        'multipart/related; type="image/jpeg"',
+        'multipart/related; type="image/jphc"',
+        'multipart/related; type="video/mp4"',
         f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.4.50",
         "text/plain",
     ):

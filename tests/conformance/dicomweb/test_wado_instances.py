@@ -227,7 +227,7 @@ def test_inputs_are_revalidated_so_that_a_purge_shows(client: Any, node: Any, su
     source = node.publish(support.slice_dataset(1), CatalogKind.SOURCE)
     result = node.publish(support.slice_dataset(5, series="2.25.77"))
     assert client.get(url_of(source)).headers["cache-control"] == "private, no-cache"
-    assert client.get(url_of(result)).headers["cache-control"] == "private, max-age=3600"
+    assert client.get(url_of(result)).headers["cache-control"] == "private, max-age=3600, immutable"
 
 
 @pytest.mark.parametrize(("url", "count"), [(S, 3), (R, 2), (f"{R}/instances/2.25.20.1", 1)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import threading
 from typing import Any
 
@@ -17,11 +18,11 @@ def blobs(support: Any) -> dict[str, bytes]:
 def counting(blobs: dict[str, bytes]) -> tuple[list[str], Any]:
     reads: list[str] = []
 
-    def read(ref: str) -> bytes:
+    def read(ref: str) -> io.BytesIO:
         reads.append(ref)
         if ref not in blobs:
             raise NotFound("gone")
-        return blobs[ref]
+        return io.BytesIO(blobs[ref])
 
     return reads, read
 
@@ -54,10 +55,10 @@ def test_concurrent_readers_of_one_instance_share_one_read(blobs: dict[str, byte
     reads: list[str] = []
     start = threading.Barrier(8)
 
-    def slow(ref: str) -> bytes:
+    def slow(ref: str) -> io.BytesIO:
         reads.append(ref)
         threading.Event().wait(0.05)
-        return blobs[ref]
+        return io.BytesIO(blobs[ref])
 
     cache = InstanceCache(slow)
 

@@ -47,7 +47,7 @@ def again(model: dict[str, Any]) -> dict[str, Any]:
         ("UC", ["unlimited", "characters"]),
         ("UI", ["1.2.3", "1.2.840.10008.1.2.1"]),
         ("UL", [0, 2**32 - 1]),
-        ("UR", ["https://example.org/a?b=c"]),
+        ("UR", ["https://pacs.example/a?b=c"]),
         ("US", [0, 65535]),
         ("UT", ["long " * 20000 + "end"]),
         ("UV", [7, str(2**64 - 1)]),

@@ -33,7 +33,7 @@ def test_model_comes_back_the_same() -> None:
         "00081140": {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": ["1.2"]}}, {}]},
         "00090010": {"vr": "LO", "Value": ["ACME"]},
         "00091001": {"vr": "OB", "InlineBinary": "AAE="},
-        "00091002": {"vr": "OB", "BulkDataURI": "https://example.org/b"},
+        "00091002": {"vr": "OB", "BulkDataURI": "https://pacs.example/b"},
         "00100010": {"vr": "PN", "Value": [{"Alphabetic": "A^B^^^E^F", "Ideographic": "山^太"}, None]},
         "00100020": {"vr": "LO", "Value": [" a < b & c "]},
         "0018605A": {"vr": "FL", "Value": [1.5, "NaN", "Infinity", "-Infinity"]},
