@@ -2,9 +2,11 @@
 
 import itertools
 import shutil
+import threading
 
 import pytest
-from dicomweb_node import Client, FakeMetrics
+import uvicorn
+from dicomweb_node import Client, FakeMetrics, Served
 from fastapi import FastAPI
 from index_samples import SetClock
 from workitem_samples import WORKITEM, cancellation, completion, order, state
@@ -104,6 +106,15 @@ class WorklistNode:
         for uid in uids:
             assert self.create(uid, **changes).status_code == 201
         return uids
+
+
+class ServedWorklist(Served):
+    """The same behind a real server with WebSockets."""
+
+    def __init__(self, app):
+        super().__init__(app)
+        self._server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="error"))
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
 
 @pytest.fixture(scope="session")
