@@ -218,7 +218,7 @@ def http_routes():
 def test_every_route_is_documented(root):
     text = (root / "docs" / "http.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\| (GET|POST|PUT|DELETE|PATCH) \| `(\S+?)`", text, re.MULTILINE))
-    tails = ("/metadata", "/rendered", "/thumbnail", "/bulkdata")
+    tails = ("/metadata", "/rendered", "/thumbnail", "/bulkdata", "/pixeldata")
     missing = []
     for method, path in sorted(http_routes()):
         below = path.removeprefix("/dicom-web")
