@@ -8,7 +8,12 @@ from dicom_node.index.tables.all import metadata
 __all__ = ["postgresql"]
 
 pytest.register_assert_rewrite(
-    "index_contract", "catalog_contract", "matching_contract", "quarantine_contract", "upgrade_contract"
+    "index_contract",
+    "catalog_contract",
+    "matching_contract",
+    "quarantine_contract",
+    "upgrade_contract",
+    "worklist_contract",
 )
 
 

@@ -21,6 +21,7 @@ from index_samples import STUDY, SetClock, instance
 from matching_contract import MatchingContract
 from quarantine_contract import QuarantineContract, ReportContract, item, quarantine, source
 from upgrade_contract import UpgradeContract
+from worklist_contract import WorklistContract, store
 
 from dicom_node.domain.errors import StorageFailure
 from dicom_node.domain.instance import StoreOutcome
@@ -28,7 +29,7 @@ from dicom_node.index.database import check, open_database, upgrade
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.tables.all import metadata
 
-__all__ = ["catalog", "clock", "index", "item", "quarantine", "slot", "source", "vault"]
+__all__ = ["catalog", "clock", "index", "item", "quarantine", "slot", "source", "store", "vault"]
 
 pytestmark = pytest.mark.integration
 
@@ -76,6 +77,10 @@ class TestUpgrade(UpgradeContract):
 
 
 class TestVault(VaultContract):
+    pass
+
+
+class TestWorklist(WorklistContract):
     pass
 
 

@@ -5,7 +5,12 @@ import pytest
 from dicom_node.index.database import open_database, upgrade
 
 pytest.register_assert_rewrite(
-    "index_contract", "catalog_contract", "matching_contract", "quarantine_contract", "upgrade_contract"
+    "index_contract",
+    "catalog_contract",
+    "matching_contract",
+    "quarantine_contract",
+    "upgrade_contract",
+    "worklist_contract",
 )
 
 
