@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fastapi.staticfiles import StaticFiles
 
 from viewer.api import docs, quarantine, studies, study_records, upload
+from viewer.api import pulls as pulls_api
+from viewer.api.document import install_document
 from viewer.dashboard import pages, quarantine_pages
 from viewer.dashboard.render import create_renderer
 from viewer.dashboard.series_names import SeriesNames
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from dicom_node.ports.archive import Pulls
     from dicom_node.ports.catalog import Catalog
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.ingest import Receiver
@@ -42,6 +45,7 @@ def install(
     ohif_dir: Path | None,
     node_info: NodeInfo,
     catalog: Catalog | None = None,
+    pulls: Pulls | None = None,
 ) -> None:
     """Add dashboard (`/`), `/static`, `/api` and `/viewer`, and security headers to every answer.
 
@@ -56,6 +60,8 @@ def install(
         (`viewer.ohif.release.standard_folders`); it may be added while the node runs.
     catalog
         Names result series on the pages by their Series Description; without it, by their kind.
+    pulls
+        Fetches studies from archives; without it there is no `/api/pulls`.
     """
     render = create_renderer(node_info)
     describe = SeriesNames(catalog) if catalog is not None else _undescribed
@@ -67,8 +73,11 @@ def install(
     app.include_router(study_records.create_router(index))
     app.include_router(quarantine.create_router(review))
     app.include_router(upload.create_router(receiver))
+    if pulls is not None:
+        app.include_router(pulls_api.create_router(pulls, audit))
     app.include_router(docs.create_router(render))
     app.include_router(serving.create_router(ohif_dir, site=node_info.site, render=render))
+    install_document(app)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     app.add_middleware(SecurityHeaders)
 

@@ -47,7 +47,7 @@ def create_http_app(
         """Answer while the process runs."""
         return {"status": "live"}
 
-    @app.get("/health/ready", tags=["health"])
+    @app.get("/health/ready", tags=["health"], responses={503: {"description": "Some part is not ready"}})
     def ready() -> JSONResponse:
         """Answer 200 when every part can work, 503 otherwise, with each part's state."""
         parts: dict[str, Any] = {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dicomweb.capabilities.transactions import Parameter, Transaction
 
 #: Of a body that is no JSON.
-_BINARY: dict[str, Any] = {}
+_BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
 _DATA_SETS = {"type": "array", "items": {"$ref": "#/components/schemas/DataSet"}}
 _DATA_SET: dict[str, Any] = {
     "type": "object",

@@ -35,7 +35,7 @@ XML = "application/xml"
 HTML = "text/html"
 #: Name of routes that only say what can be done, and where.
 ELSEWHERE = "elsewhere"
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 DOCUMENT = "/openapi.json"
 _OFFERS = (Offer(WADL), Offer(JSON), Offer(XML))
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"

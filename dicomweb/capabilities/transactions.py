@@ -69,7 +69,10 @@ class Transaction:
 
 
 ACCEPT = Parameter(
-    "accept", "Media types that the client takes; overrides the header field.", clause="8.3.3.1"
+    "accept",
+    "Media types that the client takes; overrides the header field.",
+    {"type": "string", "pattern": r"^(\*|[a-z]{1,12})/(\*|[a-z0-9.+-]{1,24})$"},
+    clause="8.3.3.1",
 )
 CHARSET = Parameter(
     "charset", "Character sets that the client takes; answers are in UTF-8.", clause="8.3.3.2"

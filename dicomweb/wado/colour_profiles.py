@@ -52,7 +52,9 @@ def apply_profile(image: Image.Image, ds: Dataset, asked: str | None) -> Image.I
     else:
         target = profile_of(asked or "srgb")
         image = _converted(image, source, target)
-    if asked is not None:
+    if asked is None:
+        image.info.pop("icc_profile", None)  # conversion leaves one there
+    else:
         image.info["icc_profile"] = target
     return image
 

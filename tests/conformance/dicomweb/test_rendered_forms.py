@@ -1,0 +1,323 @@
+"""Films, segmentations, documents and mixed studies in rendered form (PS3.18 §8.7.4, §10.4.3.3.3)."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import MPEG4HP41, EncapsulatedPDFStorage, SegmentationStorage
+
+from dicomweb.wado.colour import LABEL_MAP_SEGMENTATION_STORAGE, cielab_to_rgb
+from dicomweb.wado.video import encode_mp4
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+STUDY = "/dicom-web/studies/2.25.10"
+URL = f"{STUDY}/series/2.25.20/instances/2.25.20.1"
+
+
+def image_of(response: Any) -> Image.Image:
+    assert response.status_code == 200, response.text
+    return Image.open(io.BytesIO(response.content))
+
+
+def film_of(content: bytes, path: Any) -> list[np.ndarray]:
+    """The frames of a film, read by OpenCV's own reader."""
+    (path / "film.mp4").write_bytes(content)
+    capture = cv2.VideoCapture(str(path / "film.mp4"))
+    frames = []
+    while True:
+        found, frame = capture.read()
+        if not found:
+            return frames
+        frames.append(frame)
+
+
+def cine(support: Any, frames: int = 5, **attributes: Any) -> Dataset:
+    ds = support.slice_dataset(
+        1,
+        rows=31,
+        columns=45,
+        NumberOfFrames=frames,
+        WindowCenter=frames * 50,
+        WindowWidth=frames * 100,
+        FrameTime=250,
+        **attributes,
+    )
+    stack = np.repeat(np.arange(frames) * 100, 31 * 45).astype("<u2")
+    ds.PixelData = stack.tobytes() + b"\0" * (stack.nbytes % 2)
+    return ds
+
+
+@pytest.mark.clause("8.7.4")
+def test_frames_play_as_mp4(client: Any, node: Any, support: Any, tmp_path: Any) -> None:
+    node.publish(cine(support))
+    response = client.get(f"{URL}/rendered", "video/mp4")
+    assert response.headers["content-type"] == "video/mp4"
+    assert response.content[4:8] == b"ftyp"
+    frames = film_of(response.content, tmp_path)
+    assert len(frames) == 5
+    assert frames[0].shape == (32, 46, 3)  # even sides, as the codec asks
+    brightness = [frame.mean() for frame in frames]
+    assert brightness == sorted(brightness)
+    assert brightness[-1] - brightness[0] > 150
+
+
+@pytest.mark.clause("8.7.4")
+def test_chosen_frames_play_as_mp4_and_gif(client: Any, node: Any, support: Any, tmp_path: Any) -> None:
+    node.publish(cine(support))
+    film = client.get(f"{URL}/frames/2,4,5/rendered", "video/mp4")
+    assert len(film_of(film.content, tmp_path)) == 3
+    animation = image_of(client.get(f"{URL}/frames/2,4,5/rendered?accept=image/gif"))
+    assert (animation.n_frames, animation.info["duration"]) == (3, 250)
+
+
+@pytest.mark.clause("8.7.4")
+def test_single_frames_are_no_film(client: Any, node: Any, support: Any) -> None:
+    node.publish(support.slice_dataset(1))
+    assert client.get(f"{URL}/rendered", "video/mp4").status_code == 406
+    assert image_of(client.get(f"{URL}/rendered", "image/gif")).format == "GIF"
+
+
+def stored_video(support: Any, frames: int = 4) -> tuple[Dataset, bytes]:
+    """An instance whose pixel data is an MP4 container."""
+    pictures = [np.full((32, 48, 3), shade, np.uint8) for shade in np.linspace(20, 240, frames)]
+    stream = encode_mp4(pictures, 10.0)
+    assert stream is not None
+    ds = support.slice_dataset(
+        1,
+        rows=32,
+        columns=48,
+        NumberOfFrames=frames,
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        PhotometricInterpretation="YBR_PARTIAL_420",
+        BitsAllocated=8,
+        BitsStored=8,
+        HighBit=7,
+    )
+    ds.file_meta.TransferSyntaxUID = MPEG4HP41
+    ds.PixelData = encapsulate([stream + b"\0" * (len(stream) % 2)])
+    ds["PixelData"].is_undefined_length = True
+    return ds, stream
+
+
+@pytest.mark.clause("8.7.4")
+@pytest.mark.parametrize("accept", ["video/mp4", "*/*", BROWSER, None])
+def test_stored_video_is_given_as_it_is(client: Any, node: Any, support: Any, accept: str | None) -> None:
+    ds, stream = stored_video(support)
+    node.publish(ds)
+    response = client.get(f"{URL}/rendered", accept)
+    assert response.headers["content-type"] == "video/mp4"
+    assert response.content.rstrip(b"\0") == stream.rstrip(b"\0")
+
+
+@pytest.mark.clause("8.7.4")
+def test_stored_video_has_pictures_too(client: Any, node: Any, support: Any) -> None:
+    node.publish(stored_video(support)[0])
+    first, last = (
+        np.asarray(image_of(client.get(f"{URL}/frames/{n}/rendered", "image/png"))) for n in (1, 4)
+    )
+    assert first.shape == (32, 48, 3)
+    assert first.mean() < 60
+    assert last.mean() > 200
+    assert client.get(f"{URL}/frames/9/rendered", "image/png").status_code == 404
+    assert image_of(client.get(f"{URL}/thumbnail")).size == (128, 85)
+
+
+@pytest.mark.clause("8.7.4")
+def test_what_is_no_video_in_a_video_transfer_syntax_is_refused(client: Any, node: Any, support: Any) -> None:
+    ds, _ = stored_video(support)
+    ds.PixelData = encapsulate([b"no video at all!"])
+    node.publish(ds)
+    assert client.get(f"{URL}/rendered", "image/png").status_code == 406
+
+
+def segmentation(support: Any, kind: str, pixels: np.ndarray, bits: int) -> Dataset:
+    """Two segments; frames 1 and 2 belong to them in turn, but for LABELMAP."""
+    ds = support.slice_dataset(
+        1,
+        rows=pixels.shape[1],
+        columns=pixels.shape[2],
+        NumberOfFrames=len(pixels),
+        BitsAllocated=bits,
+        BitsStored=bits,
+        HighBit=bits - 1,
+        SegmentationType=kind,
+        MaximumFractionalValue=200,
+    )
+    uid = LABEL_MAP_SEGMENTATION_STORAGE if kind == "LABELMAP" else SegmentationStorage
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = uid
+    ds.Modality = "SEG"
+    ds.SegmentSequence, ds.PerFrameFunctionalGroupsSequence = [], []
+    for number, lab in ((1, [35579, 53665, 50859]), (2, [19379, 50449, 4104])):  # sRGB red and blue
+        segment = Dataset()
+        segment.SegmentNumber, segment.RecommendedDisplayCIELabValue = number, lab
+        ds.SegmentSequence.append(segment)
+        named, group = Dataset(), Dataset()
+        named.ReferencedSegmentNumber = number
+        group.SegmentIdentificationSequence = [named]
+        ds.PerFrameFunctionalGroupsSequence.append(group)
+    data = np.packbits(pixels.ravel(), bitorder="little") if bits == 1 else pixels.astype(np.uint8)
+    ds.PixelData = data.tobytes() + b"\0" * (data.nbytes % 2)
+    ds["PixelData"].VR = "OB"
+    return ds
+
+
+MASKS = np.array([[[1, 0, 1], [0, 0, 0]], [[1, 1, 1], [1, 1, 0]]], np.uint8)
+
+
+@pytest.mark.clause("8.3.5.1")
+@pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
+def test_segments_are_shown_in_their_own_colour(client: Any, node: Any, support: Any, kind: str) -> None:
+    pixels = MASKS if kind == "BINARY" else MASKS * 100
+    node.publish(segmentation(support, kind, pixels, 1 if kind == "BINARY" else 8))
+    first, second = (
+        np.asarray(image_of(client.get(f"{URL}/frames/{n}/rendered", "image/png"))).astype(int)
+        for n in (1, 2)
+    )
+    strength = 1 if kind == "BINARY" else 0.5
+    np.testing.assert_allclose(first, MASKS[0][..., None] * np.array([255, 0, 0]) * strength, atol=4)
+    np.testing.assert_allclose(second, MASKS[1][..., None] * np.array([0, 0, 255]) * strength, atol=4)
+
+
+@pytest.mark.clause("8.3.5.1")
+def test_label_maps_show_all_segments(client: Any, node: Any, support: Any) -> None:
+    node.publish(segmentation(support, "LABELMAP", np.array([[[0, 1], [2, 1]]], np.uint8), 8))
+    got = np.asarray(image_of(client.get(f"{URL}/rendered", "image/png"))).astype(int)
+    np.testing.assert_allclose(got, [[[0, 0, 0], [255, 0, 0]], [[0, 0, 255], [255, 0, 0]]], atol=4)
+
+
+def test_thumbnail_of_a_segmentation_is_the_frame_that_shows_most(
+    client: Any, node: Any, support: Any
+) -> None:
+    """PS3.18 §10.4.3.3.4: a meaningful representation"""
+    node.publish(segmentation(support, "BINARY", MASKS[::-1], 1))
+    got = np.asarray(image_of(client.get(f"{URL}/thumbnail?viewport=3,2&accept=image/png")))
+    assert got[..., 0].max() > 200  # frame 1, which is red
+
+
+def test_cielab_of_the_standard_becomes_srgb() -> None:
+    """PS3.3 §C.10.7.1.1"""
+    assert cielab_to_rgb((65535, 32896, 32896)) == (255, 255, 255)
+    assert cielab_to_rgb((0, 32896, 32896)) == (0, 0, 0)
+    np.testing.assert_allclose(cielab_to_rgb((35579, 53665, 50859)), (255, 0, 0), atol=3)
+
+
+def pdf(support: Any, length: int | None = None) -> tuple[Dataset, bytes]:
+    content = b"%PDF-1.4\n%%EOF\n"
+    ds = support.slice_dataset(1)
+    for keyword in ("Rows", "Columns", "PixelData"):
+        delattr(ds, keyword)
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
+    ds.MIMETypeOfEncapsulatedDocument, ds.EncapsulatedDocument = "application/pdf", content + b"\0"
+    ds.EncapsulatedDocumentLength = len(content)
+    return ds, content
+
+
+@pytest.mark.clause("8.7.4")
+@pytest.mark.parametrize("accept", ["application/pdf", "*/*", BROWSER, None])
+def test_encapsulated_pdf_is_rendered_as_it_is(
+    client: Any, node: Any, support: Any, accept: str | None
+) -> None:
+    ds, content = pdf(support)
+    node.publish(ds)
+    response = client.get(f"{URL}/rendered", accept)
+    assert (response.headers["content-type"], response.content) == ("application/pdf", content)
+    assert client.get(f"{URL}/rendered", "text/html").status_code == 406
+
+
+@pytest.mark.clause("8.7.4")
+def test_report_is_xml_where_asked_for(client: Any, node: Any, support: Any) -> None:
+    entry = node.publish(support.sample_bytes("reportsi.dcm"))
+    url = (
+        f"/dicom-web/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
+        f"/instances/{entry.sop_instance_uid}/rendered"
+    )
+    response = client.get(url, "text/xml")
+    assert response.headers["content-type"] == "text/xml; charset=utf-8"
+    assert b"NativeDicomModel" in response.content
+    assert client.get(url, BROWSER).headers["content-type"] == "text/html; charset=utf-8"
+
+
+def report(support: Any, number: int) -> Dataset:
+    ds = pydicom.dcmread(io.BytesIO(support.sample_bytes("reportsi.dcm")))
+    ds.StudyInstanceUID, ds.SeriesInstanceUID = "2.25.10", "2.25.40"
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.40.{number}"
+    return ds
+
+
+@pytest.mark.clause("10.4.3.3.3")
+def test_reports_of_a_series_come_as_parts(client: Any, node: Any, support: Any) -> None:
+    for number in (1, 2):
+        node.publish(support.to_bytes(report(support, number)))
+    response = client.get(f"{STUDY}/series/2.25.40/rendered", 'multipart/related; type="text/html"')
+    parts = support.parts_of(response)
+    assert [part[0]["content-type"] for part in parts] == ["text/html; charset=utf-8"] * 2
+    assert parts[1][0]["content-location"].endswith("/instances/2.25.40.2/rendered")
+
+
+@pytest.mark.clause("10.4.3.3.3")
+def test_a_mixed_study_is_shown_by_its_original_images(client: Any, node: Any, support: Any) -> None:
+    node.publish(support.to_bytes(report(support, 1)))
+    derived = segmentation(support, "BINARY", MASKS, 1)
+    derived.SeriesInstanceUID = "2.25.15"
+    node.publish(derived)
+    for number in (1, 2, 3):
+        node.publish(support.slice_dataset(number, series="2.25.50", rows=20, columns=30))
+    assert image_of(client.get(f"{STUDY}/rendered", "image/png")).size == (30, 20)
+    assert image_of(client.get(f"{STUDY}/rendered", BROWSER)).size == (30, 20)
+    parts = support.parts_of(client.get(f"{STUDY}/rendered", 'multipart/related; type="image/png"'))
+    assert len(parts) == 5
+
+
+@pytest.mark.clause("10.4.3.3.3")
+def test_a_part_that_cannot_be_made_keeps_its_place(client: Any, node: Any, support: Any) -> None:
+    for number in (1, 2, 3):
+        ds = support.slice_dataset(number, rows=20, columns=30)
+        if number == 2:
+            ds.PixelData = ds.PixelData[:40]
+        node.publish(ds)
+    url = f"{STUDY}/series/2.25.20/rendered"
+    parts = support.parts_of(client.get(url, 'multipart/related; type="image/png"'))
+    sizes = [Image.open(io.BytesIO(content)).size for _, content in parts]
+    assert sizes == [(30, 20), (256, 256), (30, 20)]
+    assert client.get(f"{URL.replace('20.1', '20.2')}/rendered").status_code in {404, 406}
+
+
+@pytest.mark.clause("10.4.1.1.6")
+def test_frames_that_are_not_there_are_404(client: Any, node: Any, support: Any) -> None:
+    node.publish(cine(support))
+    for accept in ("image/png", 'multipart/related; type="image/png"', "image/gif"):
+        assert client.get(f"{URL}/frames/1,6/rendered", accept).status_code == 404
+    assert client.get(f"{URL}/frames/6/thumbnail").status_code == 404
+
+
+@pytest.mark.clause("8.3.5.2")
+@pytest.mark.parametrize("query", ["viewport=1", "viewport=10,10,0,0,5,5", "viewport=0,1", "viewport=a,b"])
+def test_thumbnail_takes_width_and_height_only(client: Any, node: Any, support: Any, query: str) -> None:
+    node.publish(support.slice_dataset(1))
+    assert client.get(f"{URL}/thumbnail?{query}").status_code == 400
+
+
+@pytest.mark.clause("10.4.3.3.4")
+def test_thumbnail_takes_no_annotation(client: Any, node: Any, support: Any) -> None:
+    node.publish(support.slice_dataset(1, rows=200, columns=200))
+    plain = client.get(f"{URL}/thumbnail?viewport=200,200")
+    asked = client.get(f"{URL}/thumbnail?viewport=200,200&annotation=patient")
+    assert asked.content == plain.content
+
+
+def test_thumbnail_is_made_once(client: Any, node: Any, support: Any) -> None:
+    """Overviews ask for the same ones again and again."""
+    entry = node.publish(support.slice_dataset(1, rows=40, columns=40))
+    first = client.get(f"{URL}/thumbnail")
+    node.blobs.clear()
+    assert client.get(f"{URL}/thumbnail").content == first.content
+    assert node.reads[entry.ref] == 1
