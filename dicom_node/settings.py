@@ -20,6 +20,7 @@ from dicom_node.settings_sections import (
     DatabaseSettings,
     DeidentificationSettings,
     DestinationSettings,
+    DicomwebSettings,
     DimseSettings,
     HttpSettings,
     InferenceSettings,
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     inference: InferenceSettings = InferenceSettings()
     routes: tuple[RouteSettings, ...] = DEFAULT_ROUTES
     destinations: tuple[DestinationSettings, ...] = ()
+    dicomweb: DicomwebSettings = DicomwebSettings()
     retention: RetentionSettings = RetentionSettings()
     worklist: WorklistSettings = WorklistSettings()
     logging: LoggingSettings = LoggingSettings()
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
         for what, names in (
             ("dimse.peers", [p.name for p in self.dimse.peers]),
             ("destinations", [d.name for d in self.destinations]),
+            ("dicomweb.sources", [s.name for s in self.dicomweb.sources]),
             ("routes", [r.name for r in self.routes]),
         ):
             if len(names) != len(set(names)):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from dicom_node.domain.deidentification import DeidentificationOption
 
@@ -127,6 +128,59 @@ class RouteSettings(_Section):
     models: tuple[str, ...] = Field(min_length=1)
 
 
+class AccessSettings(_Section):
+    """How the node logs in to another DICOMweb service. Secrets stand in files or variables only."""
+
+    user: str | None = Field(default=None, description="for Basic authentication")
+    password_file: Path | None = None
+    password_variable: str | None = Field(default=None, description="name of an environment variable")
+    token_file: Path | None = Field(default=None, description="for Bearer authentication")
+    token_variable: str | None = Field(default=None, description="name of an environment variable")
+    ca_file: Path | None = Field(default=None, description="certificates trusted instead of the system's")
+    certificate_file: Path | None = Field(default=None, description="the node's own certificate")
+    key_file: Path | None = Field(default=None, description="its private key")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> AccessSettings:
+        passwords = [self.password_file, self.password_variable]
+        tokens = [self.token_file, self.token_variable]
+        given = sum(secret is not None for secret in (*passwords, *tokens))
+        if given > 1:
+            raise ValueError("access: give one password or token: _file or _variable")
+        if (self.user is not None) != any(secret is not None for secret in passwords):
+            raise ValueError("access: user and password_file (or password_variable) belong together")
+        if self.key_file is not None and self.certificate_file is None:
+            raise ValueError("access: key_file needs certificate_file")
+        return self
+
+
+def _service_url(url: str) -> str:
+    """Refuse secrets in URLs, which stand in messages."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("a DICOMweb URL begins with http:// or https://, such as http://pacs:8042/dicom-web")
+    if parts.username or parts.password or parts.query:
+        raise ValueError("no user, password or query in the URL: set access.user and access.password_file")
+    return url
+
+
+class SourceSettings(_Section):
+    """An archive that studies are fetched from by DICOMweb."""
+
+    name: Name
+    url: str = Field(description="DICOMweb base URL")
+    access: AccessSettings = AccessSettings()
+    timeout_s: float = Field(default=60, gt=0, description="seconds without a byte")
+
+    _url = field_validator("url")(_service_url)
+
+
+class DicomwebSettings(_Section):
+    """The DICOMweb client side."""
+
+    sources: tuple[SourceSettings, ...] = ()
+
+
 class DestinationSettings(_Section):
     """Where results go."""
 
@@ -134,6 +188,7 @@ class DestinationSettings(_Section):
     kind: Literal["dimse", "stow"]
     peer: str | None = Field(default=None, description="name of a dimse.peers entry, for kind dimse")
     url: str | None = Field(default=None, description="DICOMweb base URL, for kind stow")
+    access: AccessSettings = Field(default=AccessSettings(), description="for kind stow")
     identity: Literal["original", "pseudonymous"] = "original"
     max_attempts: int = Field(default=10, ge=1)
     backoff_s: float = Field(

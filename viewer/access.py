@@ -22,6 +22,8 @@ class Role(StrEnum):
 
     #: Sees originals in quarantine, releases and deletes them.
     REVIEWER = "reviewer"
+    #: Names patients to the node: fetches their studies from an archive.
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
+from dicom_node.app.pulls import build_pulls
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
 from dicom_node.app.worklist import build_worklist_work
@@ -54,11 +55,16 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         hook=hook,
     )
     monitor = CompletionMonitor(
-        services.index, services.clock, pipeline.start, quiet_s=settings.completion.quiet_s
+        services.index,
+        services.clock,
+        pipeline.start,
+        quiet_s=settings.completion.quiet_s,
+        held=lambda study_id: pulls.holds(study_id),
     )
     receiver = ReceiveStage(
         services.index, services.stores.spool, built.uids, built.watermark, built.metrics, services.audit
     )
+    pulls = build_pulls(settings, built, receiver, monitor.complete)
     dimse = settings.dimse
     scp = StorageScp(
         host=dimse.host,
@@ -89,6 +95,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             receiver=receiver,
             review=built.review,
             complete=monitor.complete,
+            pulls=pulls,
             ohif_dir=standard_folders(settings.node.data_dir)[-1],
             catalog=services.catalog,
             node_info=NodeInfo(
@@ -144,7 +151,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(work.start, *built.warm_up, retention.start),
+            warm_up=(work.start, pulls.start, *built.warm_up, retention.start),
+            stop_first=(pulls.stop,),
             close=(work.stop, retention.stop, built.engine.close, built.close_database),
         )
     )

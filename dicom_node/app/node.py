@@ -50,7 +50,13 @@ class Scp(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a node is put together from."""
+    """What a node is put together from.
+
+    Attributes
+    ----------
+    stop_first
+        Ends what feeds the node by itself, before anything else stops.
+    """
 
     settings: Settings
     services: Services
@@ -60,6 +66,7 @@ class Parts:
     http: FastAPI
     warm_up: tuple[Callable[[], None], ...]
     close: tuple[Callable[[], None], ...]
+    stop_first: tuple[Callable[[], None], ...] = ()
 
 
 class Node:
@@ -124,6 +131,8 @@ class Node:
 
     def stop(self) -> None:
         """Stop taking in, then the worker; what is in mid-stage goes on at the next start."""
+        for stop in self._parts.stop_first:
+            stop()
         self._parts.scp.stop()
         self._parts.monitor.stop()
         self._parts.pipeline.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dicom_node.app.access import build_access
 from dicom_node.dimse.scu import DimseSender
 from dicom_node.domain.delivery import Destination
 from dicom_node.domain.errors import ConfigurationError
@@ -29,7 +30,12 @@ def _sender(settings: Settings, configured: DestinationSettings) -> ResultSender
     if configured.kind == "stow":
         if configured.url is None:
             raise ConfigurationError(f"destination {configured.name}: kind stow needs `url`")
-        return StowSender(destination, url=configured.url, timeout_s=settings.dimse.timeout_s)
+        return StowSender(
+            destination,
+            url=configured.url,
+            timeout_s=settings.dimse.timeout_s,
+            access=build_access(f"destination {configured.name}", configured.access),
+        )
     for peer in settings.dimse.peers:
         if peer.name == configured.peer:
             return DimseSender(

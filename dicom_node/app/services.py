@@ -16,6 +16,7 @@ from dicom_node.app.worklist import build_worklist
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.index.catalog import SqlCatalog
 from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.pulls import SqlPulls
 from dicom_node.index.quarantine import SqlQuarantine
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.vault import SqlVault
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dicom_node.pipeline.worklist import WorklistService
+    from dicom_node.ports.archive import PullStore
     from dicom_node.settings import Settings
 
 
@@ -48,6 +50,7 @@ class Built:
     services: Services
     review: ReviewDesk
     worklist: WorklistService
+    pull_store: PullStore
     close_database: Callable[[], None]
     registry: ModelRegistry
     uids: UidAdapter
@@ -163,6 +166,7 @@ def build_services(settings: Settings) -> Built:
         build_worklist(
             settings, services, lambda queued: SqlWorklist(database, clock, master.derive("worklist"), queued)
         ),
+        SqlPulls(database, master.derive("pulls")),
         database.dispose,
         registry,
         uids,

@@ -56,6 +56,19 @@ class NodeClient:
         """Release or delete an instance in quarantine; what it is then."""
         return dict(self._ask("POST", f"/api/quarantine/{item_id}/{action}", json={"reason": reason}))
 
+    def pull(self, **wanted: str | None) -> dict[str, Any]:
+        """Ask for studies of an archive; the pull as it stands then."""
+        body = {key: value for key, value in wanted.items() if value is not None}
+        return dict(self._ask("POST", "/api/pulls", json=body))
+
+    def pull_state(self, pull_id: str) -> dict[str, Any]:
+        """One pull of `/api/pulls/{id}`."""
+        return dict(self._get(f"/api/pulls/{pull_id}"))
+
+    def cancel_pull(self, pull_id: str) -> dict[str, Any]:
+        """End a pull."""
+        return dict(self._ask("POST", f"/api/pulls/{pull_id}/cancel"))
+
     def has_viewer(self) -> bool:
         """Whether OHIF is installed."""
         return self._http.get("/viewer/").status_code == httpx.codes.OK

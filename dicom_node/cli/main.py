@@ -13,6 +13,7 @@ from dicom_node.cli import (
     demo,
     doctor,
     models,
+    pull,
     purge,
     quarantine,
     routes,
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
+app.command("pull")(pull.pull)
 app.command("studies")(studies.studies)
 app.command("anonymize")(anonymize.anonymize)
 app.command("purge")(purge.purge)

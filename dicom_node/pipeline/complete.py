@@ -29,6 +29,8 @@ class CompletionMonitor:
         Seconds since the last instance.
     poll_s
         Seconds between two looks.
+    held
+        Whether more instances of a study are known to come: then quiet does not complete it.
     """
 
     def __init__(
@@ -39,11 +41,13 @@ class CompletionMonitor:
         *,
         quiet_s: float,
         poll_s: float = 0.2,
+        held: Callable[[str], bool] = lambda _study_id: False,
     ) -> None:
         self._index = index
         self._clock = clock
         self._start = start
         self._quiet = timedelta(seconds=quiet_s)
+        self._held = held
         self._polling = PollingThread("completion", self.tick, every_s=poll_s)
 
     def resume(self) -> int:
@@ -56,7 +60,7 @@ class CompletionMonitor:
     def tick(self) -> int:
         """Take every study that has been quiet long enough; return how many."""
         due = self._index.due(self._clock.now() - self._quiet)
-        return sum(self.complete(study_id) for study_id in due)
+        return sum(self.complete(study_id) for study_id in due if not self._held(study_id))
 
     def complete(self, study_id: str) -> bool:
         """Take one study now, quiet or not; `False` where it is not receiving."""

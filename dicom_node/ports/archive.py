@@ -36,11 +36,11 @@ class Archive(Protocol):
 
     def retrieve(
         self, wanted: Collection[ArchivedInstance], missing: Callable[[], Collection[ArchivedInstance]]
-    ) -> Iterator[BinaryIO]:
-        """Part 10 streams of one study's instances, in any order, perhaps more or fewer than wanted.
+    ) -> Iterator[tuple[str, BinaryIO]]:
+        """One study's instances in any order, perhaps more or fewer than wanted.
 
-        Whoever takes a stream closes it. Ways that fail are followed by others, which ask for what is
-        missing then.
+        Each is its SOP Instance UID and its Part 10 stream; whoever takes a stream closes it. Ways that
+        fail are followed by others, which ask for what is missing then.
 
         Parameters
         ----------
@@ -52,6 +52,13 @@ class Archive(Protocol):
         ArchiveFailed, ArchiveRefused
             If nothing more can be had; what came before counts.
         """
+
+
+class ArchiveOpener(Protocol):
+    """Makes an archive."""
+
+    def __call__(self, wait: Callable[[float], object]) -> Archive:
+        """An archive that pauses by `wait` (seconds), which may raise to end the work."""
 
 
 class PullStore(Protocol):

@@ -130,7 +130,7 @@ class DicomwebArchive:
 
     def retrieve(
         self, wanted: Collection[ArchivedInstance], missing: Callable[[], Collection[ArchivedInstance]]
-    ) -> Iterator[BinaryIO]:
+    ) -> Iterator[tuple[str, BinaryIO]]:
         """See `ports.Archive.retrieve`: study, then whole series, then instances one by one."""
         total = {series: 0 for _, series in map(_series_path, wanted)}
         for instance in wanted:
@@ -145,7 +145,7 @@ class DicomwebArchive:
                     yield from self._try(client, path, left[0])
             yield from self._one_by_one(client, missing)
 
-    def _try(self, client: httpx.Client, path: str, like: ArchivedInstance) -> Iterator[BinaryIO]:
+    def _try(self, client: httpx.Client, path: str, like: ArchivedInstance) -> Iterator[tuple[str, BinaryIO]]:
         """What a request gives; its failure is no end, for others follow."""
         try:
             yield from self._checked(client, path, like)
@@ -156,7 +156,7 @@ class DicomwebArchive:
 
     def _one_by_one(
         self, client: httpx.Client, missing: Callable[[], Collection[ArchivedInstance]]
-    ) -> Iterator[BinaryIO]:
+    ) -> Iterator[tuple[str, BinaryIO]]:
         last: NodeError | None = None
         refused: set[ArchivedInstance] = set()
         for attempt in range(1, self._retry.attempts + 1):
@@ -176,15 +176,17 @@ class DicomwebArchive:
         if last is not None and missing():
             raise last
 
-    def _checked(self, client: httpx.Client, path: str, like: ArchivedInstance) -> Iterator[BinaryIO]:
+    def _checked(
+        self, client: httpx.Client, path: str, like: ArchivedInstance
+    ) -> Iterator[tuple[str, BinaryIO]]:
         """Streams that belong to the study that was asked for; others are dropped."""
         for stream in retrieve(client, self._name, path, self._open_scratch):
             try:
-                belongs = read_identity(stream).study_instance_uid == like.study_instance_uid
+                identity = read_identity(stream)
             except InvalidInstance:
-                belongs = False
-            if belongs:
-                yield stream
+                identity = None
+            if identity is not None and identity.study_instance_uid == like.study_instance_uid:
+                yield identity.sop_instance_uid, stream
             else:
                 stream.close()
                 log.warning("archive.sent_something_else", peer=self._name)

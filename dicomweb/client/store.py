@@ -27,7 +27,6 @@ from dicomweb.part10 import read_identity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
-    from typing import BinaryIO
 
 #: Bytes of objects that go in one request.
 BATCH_BYTES = 32 * 1024 * 1024
@@ -39,11 +38,11 @@ _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One instance to send; `open` gives its Part 10 bytes, `size` of them."""
+    """One instance to send; `pieces` gives its Part 10 bytes, `size` of them, anew for each attempt."""
 
     sop_instance_uid: str
     size: int
-    open: Callable[[], BinaryIO]
+    pieces: Callable[[], Iterator[bytes]]
 
 
 class StowSender:
@@ -219,7 +218,7 @@ def send_files(
                 failures[path.name] = "cannot be read as a DICOM file"
             else:
                 files[uid] = path
-                yield Outgoing(uid, size, partial(_open, path))
+                yield Outgoing(uid, size, partial(_read, path))
 
     report = sender.send_all(
         readable(), lambda count: progress(count + len(failures)) if progress is not None else None
@@ -229,12 +228,18 @@ def send_files(
     return failures | {files[uid].name: reason for uid, reason in report.failures.items()}
 
 
-def _open(path: Path) -> BinaryIO:
-    return path.open("rb")
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_CHUNK):
+            yield piece
 
 
 def _of_bytes(data: bytes) -> Outgoing:
-    return Outgoing(read_identity(BytesIO(data)).sop_instance_uid, len(data), partial(BytesIO, data))
+    return Outgoing(read_identity(BytesIO(data)).sop_instance_uid, len(data), partial(_whole, data))
+
+
+def _whole(data: bytes) -> Iterator[bytes]:
+    yield data
 
 
 def _batches(objects: Iterable[Outgoing]) -> Iterator[dict[str, Outgoing]]:
@@ -254,8 +259,6 @@ def _batches(objects: Iterable[Outgoing]) -> Iterator[dict[str, Outgoing]]:
 def _body(items: Iterable[Outgoing], head: bytes, tail: bytes) -> Iterator[bytes]:
     for item in items:
         yield head
-        with item.open() as stream:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
+        yield from item.pieces()
         yield b"\r\n"
     yield tail

@@ -191,6 +191,7 @@ def http_routes():
             receiver=None,
             review=None,
             complete=None,
+            pulls=object(),
             ohif_dir=None,
             node_info=info,
         )

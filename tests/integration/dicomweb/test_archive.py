@@ -50,9 +50,10 @@ class Fetching:
         def missing() -> list[Any]:
             return [item for item in wanted if item.sop_instance_uid not in self.got]
 
-        for stream in self.archive.retrieve(wanted, missing):
+        for uid, stream in self.archive.retrieve(wanted, missing):
             with stream:
-                self.got.append(read_identity(stream).sop_instance_uid)
+                assert read_identity(stream).sop_instance_uid == uid
+                self.got.append(uid)
 
 
 @pytest.fixture
