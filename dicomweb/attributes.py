@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydicom.uid import ImplicitVRLittleEndian
-
-from dicomweb.dicom_json import AVAILABLE_TRANSFER_SYNTAX, JsonRules, available, encode_dataset
-from dicomweb.part10 import read_dataset
-
-if TYPE_CHECKING:
-    from pydicom.dataset import FileDataset
+from dicomweb.dicom_json import JsonRules
+from dicomweb.instance_cache import ParsedInstance
+from dicomweb.instance_model import instance_model
 
 #: Before the path of an attribute that was left out; `is_omission` knows it again.
 OMITTED_ROOT = "bulkdata/"
@@ -36,12 +31,5 @@ class DicomJsonReader:
         InvalidInstance
             If the bytes are no DICOM file.
         """
-        ds = read_dataset(BytesIO(part10))
-        syntax = transfer_syntax_of(ds)
-        model = encode_dataset(ds, _RULES) | {AVAILABLE_TRANSFER_SYNTAX: available(syntax)}
-        return syntax, dict(sorted(model.items()))
-
-
-def transfer_syntax_of(ds: FileDataset) -> str:
-    """The transfer syntax that File Meta names; Implicit VR Little Endian where it names none."""
-    return str(ds.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
+        instance = ParsedInstance(part10)
+        return instance.transfer_syntax_uid, instance_model(instance, _RULES)

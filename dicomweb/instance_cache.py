@@ -17,10 +17,9 @@ from pydicom.filereader import read_dataset as read_elements
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from dicom_node.domain.errors import NotFound
-from dicomweb.attributes import transfer_syntax_of
 from dicomweb.byte_source import FileSource, MemorySource, open_source
 from dicomweb.element_scan import PIXEL_KEYWORDS, PixelElement, scan
-from dicomweb.part10 import READ_ERRORS, read_dataset, read_header
+from dicomweb.part10 import READ_ERRORS, read_dataset, read_header, transfer_syntax_of
 from dicomweb.wado.frames import FrameReader
 from dicomweb.wado.image_layout import layout_of, layout_of_bytes
 
@@ -166,7 +165,10 @@ class ParsedInstance:
         if self.pixels is None:
             return read_dataset(BytesIO(self.source.read(0, self.source.size)))
         ds = read_dataset(BytesIO(self.source.read(0, self.pixels.tag_at)))
-        end = self.frames.end
+        try:
+            end = self.frames.end
+        except NotFound:
+            return ds  # broken pixel data: what stands behind it cannot be found
         if end < self.source.size:
             try:
                 stream = BytesIO(self.source.read(end, self.source.size - end))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import ImplicitVRLittleEndian
 
 from dicom_node.domain.errors import InvalidInstance
 from dicomweb.element_scan import PIXEL_KEYWORDS, UNDEFINED, PixelElement
@@ -112,3 +113,8 @@ def read_header(file: BinaryIO) -> tuple[FileDataset, PixelElement | None]:
     except struct.error:
         return ds, None
     return ds, PixelElement(keyword, vr, at, at + header, None if length == UNDEFINED else length)
+
+
+def transfer_syntax_of(ds: FileDataset) -> str:
+    """The transfer syntax that File Meta names; Implicit VR Little Endian where it names none."""
+    return str(ds.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))

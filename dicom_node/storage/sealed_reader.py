@@ -85,6 +85,22 @@ class _SealedReader(io.RawIOBase):
         self._position += len(piece)
         return len(piece)
 
+    def readall(self) -> bytes:
+        """Read from the position to the end, without a copy where that is within one chunk.
+
+        Raises
+        ------
+        StorageFailure
+            If a chunk is damaged.
+        """
+        pieces: list[bytes] = []
+        while self._position < self._size:
+            number, start = divmod(self._position, self._chunks.size)
+            chunk = bytes(self._chunk) if number == self._number else self._open(number)
+            pieces.append(chunk[start:] if start else chunk)
+            self._position += len(pieces[-1])
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     def close(self) -> None:
         """Close the sealed file too."""
         self._file.close()

@@ -14,7 +14,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from dicomweb.attributes import OMITTED_ROOT
-from dicomweb.dicom_json import AVAILABLE_TRANSFER_SYNTAX, JsonRules, available, dumps, encode_dataset
+from dicomweb.dicom_json import AVAILABLE_TRANSFER_SYNTAX, JsonRules, available, dumps
+from dicomweb.instance_model import instance_model
 from dicomweb.value_json import BINARY_VRS
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def metadata_json(record: CatalogRecord, url: str, read: Callable[[], ParsedInst
         whole = text.replace(_RELATIVE, f'"BulkDataURI":{json.dumps(url)[:-1]}/{OMITTED_ROOT}').encode()
         # Of an index that an older release wrote, the attribute is added here.
         return whole if _AVAILABLE in whole else dumps(_with_syntax(json.loads(whole), record))
-    return dumps(_from_file(record, url, read))
+    return dumps(_from_file(url, read))
 
 
 def metadata_model(record: CatalogRecord, url: str, read: Callable[[], ParsedInstance]) -> dict[str, Any]:
@@ -72,15 +73,8 @@ def is_complete(text: str) -> bool:
     return True
 
 
-def _from_file(record: CatalogRecord, url: str, read: Callable[[], ParsedInstance]) -> dict[str, Any]:
-    instance = read()
-    model = encode_dataset(instance.dataset, JsonRules(bulk_root=f"{url}/{OMITTED_ROOT}"))
-    if instance.pixels is not None:
-        model[instance.pixel_key] = {
-            "vr": instance.pixel_vr,
-            "BulkDataURI": f"{url}/{OMITTED_ROOT}{instance.pixel_key}",
-        }
-    return _with_syntax(model, record)
+def _from_file(url: str, read: Callable[[], ParsedInstance]) -> dict[str, Any]:
+    return instance_model(read(), JsonRules(bulk_root=f"{url}/{OMITTED_ROOT}"))
 
 
 def _with_syntax(model: dict[str, Any], record: CatalogRecord) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from dicomweb.byte_source import Made, Whole
+from dicomweb.byte_source import Made, Span, Whole
 from dicomweb.errors import Problem, bad_request, not_acceptable
 from dicomweb.media_types import DICOM, OCTET_STREAM, Offer
 from dicomweb.wado.bulkdata import bulk_paths, locate, value_bytes
 from dicomweb.wado.encoding import Part
-from dicomweb.wado.instance_encoding import encode_instance
+from dicomweb.wado.instance_encoding import NEVER_SENT, encode_instance
 from dicomweb.wado.metadata import metadata_json, metadata_model
 from dicomweb.wado.negotiation import NATIVE
 from dicomweb.wado.transcoding import decode_frame, encode_frame
@@ -60,6 +60,10 @@ class Located(Protocol):
     @property
     def sop_instance_uid(self) -> str:
         """Its own."""
+
+    @property
+    def transfer_syntax_uid(self) -> str:
+        """As stored."""
 
     @property
     def ref(self) -> str:
@@ -124,6 +128,10 @@ class RetrieveService:
         ------
         NotFound, StorageFailure, Problem
         """
+        stored = entry.transfer_syntax_uid
+        if stored not in NEVER_SENT and transfer_syntax_uid in {"*", stored}:
+            source = self._cache.source(entry.ref)
+            return Span(source, 0, source.size), stored
         return encode_instance(self._cache.open(entry.ref), transfer_syntax_uid)
 
     def metadata(self, records: Sequence[CatalogRecord], root: str) -> Iterator[bytes]:

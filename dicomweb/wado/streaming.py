@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
-from starlette.concurrency import iterate_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from dicom_node.domain.errors import NodeError
@@ -46,9 +47,15 @@ class StreamedResponse(StreamingResponse):
 
 
 async def _guarded(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, each made while the one before it is sent."""
+    coming = asyncio.ensure_future(run_in_threadpool(next, pieces, None))
     try:
-        async for piece in iterate_in_threadpool(pieces):
+        while (piece := await coming) is not None:
+            coming = asyncio.ensure_future(run_in_threadpool(next, pieces, None))
             yield piece
     except (NodeError, Problem) as exc:
         structlog.get_logger().warning("dicomweb_interrupted", service="wado", code=exc.code)
         raise _Interrupted from None
+    finally:
+        # A client that went away: what is being made in a thread ends, and then its files are closed.
+        coming.add_done_callback(lambda done: done.cancelled() or done.exception())
