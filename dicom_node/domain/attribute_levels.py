@@ -11,7 +11,8 @@ from typing import Final
 
 from dicom_node.domain.catalog import QueryLevel
 
-#: Computed for each study: modalities, SOP classes, counts of series and instances.
+#: Computed for each study: whether it can be had, modalities, SOP classes, counts of series and instances.
+INSTANCE_AVAILABILITY: Final = "00080056"
 MODALITIES_IN_STUDY: Final = "00080061"
 SOP_CLASSES_IN_STUDY: Final = "00080062"
 NUMBER_OF_STUDY_RELATED_SERIES: Final = "00201206"
@@ -44,12 +45,20 @@ STUDY_TAGS: Final = frozenset(_STUDY.split())
 #: General Series, Clinical Trial Series, General Equipment and Frame of Reference modules.
 SERIES_TAGS: Final = frozenset(_SERIES.split())
 _STUDY_KEYS: Final = STUDY_TAGS | {
+    INSTANCE_AVAILABILITY,
     MODALITIES_IN_STUDY,
     SOP_CLASSES_IN_STUDY,
     NUMBER_OF_STUDY_RELATED_SERIES,
     NUMBER_OF_STUDY_RELATED_INSTANCES,
 }
 _SERIES_KEYS: Final = SERIES_TAGS | {NUMBER_OF_SERIES_RELATED_INSTANCES}
+
+_SUMMARY: Final = """
+    00080005 00080008 00080016 00080018 00080022 00080023 00080032 00080033 00080201 0020000D 0020000E
+    00200012 00200013 00280008 00280010 00280011 00280100
+"""
+#: Of instances: what most searches return (PS3.18 Table 10.6.3-5), and what takes few bytes besides.
+SUMMARY_TAGS: Final = frozenset(_SUMMARY.split())
 
 
 def level_of(tag: str) -> QueryLevel:

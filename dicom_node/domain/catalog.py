@@ -70,6 +70,8 @@ class CatalogQuery:
         Two quotation marks match an attribute that is absent or empty (PS3.18 §8.3.4.5).
     multiple_matching
         A list matches where each of its values is one of the attribute's (PS3.18 §8.3.4.6).
+    attributes
+        Tags that rows must have where they are known; more may be there. `None`: all.
     limit, offset
         Page of a stable order: study date and Study Instance UID descending, then Series and SOP
         Instance UID.
@@ -82,6 +84,7 @@ class CatalogQuery:
     fuzzy: bool = False
     empty_matching: bool = False
     multiple_matching: bool = False
+    attributes: frozenset[str] | None = None
     limit: int | None = None
     offset: int = 0
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import delete, insert, select, update
 
+from dicom_node.domain.attribute_levels import SUMMARY_TAGS
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
 from dicom_node.domain.errors import Gone, NotFound
 from dicom_node.index.attributes import INSTANCE_NUMBER, first_integer
@@ -154,7 +155,7 @@ def _bury(connection: Connection, *conditions: ColumnElement[bool]) -> set[str]:
     buried = connection.execute(
         update(catalog_instances)
         .where(catalog_instances.c.listed, *conditions)
-        .values(listed=False, ref="", attributes="{}")
+        .values(listed=False, ref="", attributes="{}", summary=None)
         .returning(catalog_instances.c.study_instance_uid)
     )
     return set(buried.scalars())
@@ -182,6 +183,7 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
         "listed": True,
         "instance_number": first_integer(entry.attributes, INSTANCE_NUMBER),
         "attributes": dumps(entry.attributes),
+        "summary": dumps({tag: v for tag, v in entry.attributes.items() if tag in SUMMARY_TAGS}),
     }
 
 

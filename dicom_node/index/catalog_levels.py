@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import delete, exists, func, insert, select, text
 
 from dicom_node.domain.attribute_levels import (
+    INSTANCE_AVAILABILITY,
     MODALITIES_IN_STUDY,
     NUMBER_OF_SERIES_RELATED_INSTANCES,
     NUMBER_OF_STUDY_RELATED_INSTANCES,
@@ -114,6 +115,7 @@ def derive_levels(connection: Connection, study_instance_uid: str) -> None:
     modalities = sorted({row["modality"] for row in rows} - {""})
     sop_classes = sorted({row["sop_class_uid"] for row in classes})
     counts = {"series_count": len(rows), "instance_count": sum(one.instances for one in series.values())}
+    study[INSTANCE_AVAILABILITY] = {"vr": "CS", "Value": ["ONLINE"]}
     study[MODALITIES_IN_STUDY] = {"vr": "CS", "Value": modalities} if modalities else {"vr": "CS"}
     study[SOP_CLASSES_IN_STUDY] = {"vr": "UI", "Value": sop_classes}
     study[NUMBER_OF_STUDY_RELATED_SERIES] = _integer(counts["series_count"])

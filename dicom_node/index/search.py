@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Select, and_, func, select
 
+from dicom_node.domain.attribute_levels import SUMMARY_TAGS, level_of
 from dicom_node.domain.catalog import CatalogPage, QueryLevel
 from dicom_node.index.conditions import read_conditions
 from dicom_node.index.search_clauses import Clauses
 from dicom_node.index.search_documents import Documents
 from dicom_node.index.search_scope import Scope, narrowed
+from dicom_node.index.search_seek import ORDER, Seek
 from dicom_node.index.tables.catalog import (
     catalog_instances,
     catalog_series,
@@ -27,7 +29,7 @@ from dicom_node.index.tables.catalog import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection
 
     from dicom_node.domain.catalog import CatalogQuery
     from dicom_node.index.attributes import Attributes
@@ -36,7 +38,6 @@ _STUDIES: Final = catalog_studies.c
 _SERIES: Final = catalog_series.c
 _INSTANCES: Final = catalog_instances.c
 _CLASSES: Final = catalog_sop_classes.c
-_ORDER: Final = (_STUDIES.study_date.desc(), _STUDIES.study_instance_uid.desc())
 _OF_STUDY: Final = _SERIES.study_instance_uid == _STUDIES.study_instance_uid
 _OF_SERIES: Final = and_(
     _INSTANCES.study_instance_uid == _SERIES.study_instance_uid,
@@ -68,7 +69,7 @@ def search(connection: Connection, query: CatalogQuery) -> CatalogPage:
 
 
 def _studies(connection: Connection, scope: Scope, query: CatalogQuery) -> CatalogPage:
-    rows = select(_STUDIES.study_instance_uid).where(*scope.study).order_by(*_ORDER)
+    rows = select(_STUDIES.study_instance_uid).where(*scope.study).order_by(*ORDER)
     uids = connection.execute(_paged(rows, query.limit, query.offset)).scalars().all()
     count = select(func.count()).select_from(catalog_studies).where(*scope.study)
     documents = Documents(connection, uids)
@@ -80,17 +81,15 @@ def _studies(connection: Connection, scope: Scope, query: CatalogQuery) -> Catal
 
 
 def _series(connection: Connection, clauses: Clauses, scope: Scope, query: CatalogQuery) -> CatalogPage:
+    weights = None
     if scope.series:
-        found = select(_SERIES.study_instance_uid, func.count().label("holds")).where(*scope.series)
-        weights = found.group_by(_SERIES.study_instance_uid)
-    else:
-        weights = None
-    seek = _Seek(connection, scope, weights, _STUDIES.series_count, query)
+        weights = select(_SERIES.study_instance_uid, func.count().label("holds")).where(*scope.series)
+    seek = Seek(connection, scope.study, weights, _STUDIES.series_count, query)
     rows = (
         select(_SERIES.study_instance_uid, _SERIES.series_instance_uid)
         .select_from(catalog_series.join(catalog_studies, _OF_STUDY))
         .where(clauses.among(_SERIES.study_instance_uid, seek.studies), *scope.series)
-        .order_by(*_ORDER, _SERIES.series_instance_uid)
+        .order_by(*ORDER, _SERIES.series_instance_uid)
     )
     pairs = connection.execute(_paged(rows, query.limit, seek.offset)).all() if seek.studies else []
     documents = Documents(connection, seek.studies, [pair[1] for pair in pairs])
@@ -100,10 +99,10 @@ def _series(connection: Connection, clauses: Clauses, scope: Scope, query: Catal
 
 def _instances(connection: Connection, clauses: Clauses, scope: Scope, query: CatalogQuery) -> CatalogPage:
     rows = (
-        select(_INSTANCES.study_instance_uid, _INSTANCES.series_instance_uid, _INSTANCES.attributes)
+        select(_INSTANCES.study_instance_uid, _INSTANCES.series_instance_uid, _wanted(scope, query))
         .select_from(catalog_instances.join(catalog_series, _OF_SERIES).join(catalog_studies, _OF_STUDY))
         .where(_INSTANCES.listed, *scope.series, *scope.instance)
-        .order_by(*_ORDER, _SERIES.series_instance_uid, _INSTANCES.sop_instance_uid)
+        .order_by(*ORDER, _SERIES.series_instance_uid, _INSTANCES.sop_instance_uid)
     )
     if scope.undecided:
         kept = _undecided(connection, rows.where(*scope.study), scope, query)
@@ -114,17 +113,26 @@ def _instances(connection: Connection, clauses: Clauses, scope: Scope, query: Ca
         count = select(func.count()).select_from(rows.order_by(None).subquery())
         total = _total(connection, count, query, len(found))
         return CatalogPage(_merged(connection, found), total, scope.missing)
-    seek = _Seek(connection, scope, _instance_weights(scope), _STUDIES.instance_count, query)
+    seek = Seek(connection, scope.study, _instance_weights(scope), _STUDIES.instance_count, query)
     rows = rows.where(clauses.among(_INSTANCES.study_instance_uid, seek.studies))
     page = connection.execute(_paged(rows, query.limit, seek.offset)).all() if seek.studies else ()
     return CatalogPage(_merged(connection, page), seek.total, scope.missing)
+
+
+def _wanted(scope: Scope, query: CatalogQuery) -> ColumnElement[str]:
+    """The attributes of instances, as few as will do."""
+    asked = query.attributes
+    instances = QueryLevel.INSTANCE
+    if scope.undecided or asked is None or any(level_of(t) is instances for t in asked - SUMMARY_TAGS):
+        return _INSTANCES.attributes
+    return func.coalesce(_INSTANCES.summary, _INSTANCES.attributes)
 
 
 def _instance_weights(scope: Scope) -> Select[Any] | None:
     """How many instances each study holds that the conditions on series and SOP classes leave."""
     if scope.by_class:
         query = select(_CLASSES.study_instance_uid, func.sum(_CLASSES.instance_count).label("holds"))
-        query = query.where(*scope.classes).group_by(_CLASSES.study_instance_uid)
+        query = query.where(*scope.classes)
         if scope.series:
             query = query.join_from(catalog_sop_classes, catalog_series, _CLASS_OF_SERIES).where(
                 *scope.series
@@ -132,54 +140,8 @@ def _instance_weights(scope: Scope) -> Select[Any] | None:
         return query
     if scope.series:
         query = select(_SERIES.study_instance_uid, func.sum(_SERIES.instance_count).label("holds"))
-        return query.where(*scope.series).group_by(_SERIES.study_instance_uid)
+        return query.where(*scope.series)
     return None
-
-
-class _Seek:
-    """Where a page of series or instances lies.
-
-    Attributes
-    ----------
-    studies
-        Those that hold the page, in the order of results.
-    offset
-        Rows to skip from the first of them.
-    total
-        Rows of all pages.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        scope: Scope,
-        weights: Select[Any] | None,
-        column: Any,
-        query: CatalogQuery,
-    ) -> None:
-        source: Any = catalog_studies
-        holds = column
-        if weights is not None:
-            weighed = weights.subquery()
-            holds = weighed.c.holds
-            source = catalog_studies.join(
-                weighed, weighed.c.study_instance_uid == _STUDIES.study_instance_uid
-            )
-        upto = func.sum(holds).over(order_by=_ORDER)
-        sums = (
-            select(_STUDIES.study_instance_uid, holds.label("holds"), upto.label("upto"))
-            .select_from(source)
-            .where(*scope.study)
-            .subquery()
-        )
-        page = select(sums).where(sums.c.upto > query.offset).order_by(sums.c.upto)
-        if query.limit is not None:
-            page = page.where(sums.c.upto - sums.c.holds < query.offset + query.limit)
-        rows = connection.execute(page).all()
-        self.studies: list[str] = [row.study_instance_uid for row in rows]
-        self.offset = query.offset - int(rows[0].upto - rows[0].holds) if rows else 0
-        total = select(func.coalesce(func.sum(holds), 0)).select_from(source).where(*scope.study)
-        self.total = int(connection.execute(total).scalar_one())
 
 
 def _undecided(connection: Connection, rows: Select[Any], scope: Scope, query: CatalogQuery) -> list[Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, and_, cast, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, cast, false, func, or_, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB
 
 from dicom_node.domain.attribute_levels import MODALITIES_IN_STUDY
@@ -62,6 +62,8 @@ _COLUMNS: Final[dict[str, Column[Any]]] = {
     INSTANCE_NUMBER: catalog_instances.c.instance_number,
 }
 _REQUESTS: Final = "00400275"
+#: Sorts behind every other character.
+_LAST: Final = "\U0010ffff"
 #: More values go to the database as one text.
 _MAX_PARAMETERS: Final = 200
 
@@ -188,11 +190,12 @@ class Clauses:
     def _worded(self, tag: str, word: str) -> Any:
         table = catalog_name_words.c
         wild = "*" in word or "?" in word
-        fits = [self.glob(table.word, word if wild else f"{word}*")]
+        named = select(table.study_instance_uid).where(table.tag == tag)
+        # Two ranges of two indexes: a prefix by itself, for a pattern as a parameter uses none.
+        begins = [self.glob(table.word, word)] if wild else [table.word >= word, table.word < word + _LAST]
         spoken = sound(bare_word(word) if wild else word)
-        if spoken:
-            fits.append(table.sound == spoken)
-        return select(table.study_instance_uid).where(table.tag == tag, or_(*fits))
+        fits = named.where(*begins)
+        return union_all(fits, named.where(table.sound == spoken)) if spoken else fits
 
     def _request_ids(self, condition: Items) -> ColumnElement[bool] | None:
         if condition.tag != _REQUESTS:

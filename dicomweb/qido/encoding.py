@@ -16,6 +16,7 @@ from dicom_node.domain.catalog import QueryLevel
 from dicomweb.value_json import BINARY_VRS
 
 if TYPE_CHECKING:
+    from dicomweb.qido.fields import Fields
     from dicomweb.qido.parameters import Search
 
 #: Returned always; the ones marked with "!" as an empty value where the row has none.
@@ -57,6 +58,17 @@ def default_keys(
             tag = f"{number:08X}"
             keys[tag] = {"vr": dictionary_VR(number)} if keyword.endswith("!") else keys.get(tag)
     return tuple(sorted(keys.items()))
+
+
+def asked_for(
+    level: QueryLevel, fields: Fields, *, across_studies: bool, across_series: bool
+) -> frozenset[str] | None:
+    """Tags that rows must have for `encode_row`; `None` for all."""
+    if fields.everything or fields.creators:
+        return None
+    keys = default_keys(level, across_studies=across_studies, across_series=across_series)
+    uids = (_STUDY_UID, _SERIES_UID, _INSTANCE_UID)
+    return frozenset((*uids, *fields.tree, *(tag for tag, _ in keys))) - {_RETRIEVE_URL, _AVAILABILITY}
 
 
 def encode_row(row: dict[str, Any], search: Search, root: str) -> dict[str, Any]:

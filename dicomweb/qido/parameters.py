@@ -16,6 +16,7 @@ from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
 from dicom_node.domain.attribute_levels import level_of
 from dicom_node.domain.catalog import CatalogQuery, QueryLevel
 from dicomweb.errors import bad_request
+from dicomweb.qido.encoding import asked_for
 from dicomweb.qido.fields import Fields
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def parse_search(
         fuzzy=_flag("fuzzymatching", options),
         empty_matching=_flag("emptyvaluematching", options),
         multiple_matching=_flag("multiplevaluematching", options),
+        attributes=asked_for(level, fields, across_studies=study is None, across_series=series is None),
         limit=min(_integer("limit", options, MAX_ROWS), MAX_ROWS),
         offset=min(_integer("offset", options, 0), _MAX_OFFSET),
     )

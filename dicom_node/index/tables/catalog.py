@@ -31,6 +31,8 @@ catalog_instances = Table(
     Column("instance_number", Integer),
     # DICOM JSON (PS3.18 Annex F).
     Column("attributes", Text, nullable=False),
+    # Those of them that are in `SUMMARY_TAGS`; NULL: an earlier version published it.
+    Column("summary", Text),
     Index(None, "study_instance_uid", "series_instance_uid"),
     Index(None, "series_instance_uid"),
     Index(None, "study_id"),
@@ -86,6 +88,7 @@ catalog_sop_classes = Table(
     Column("series_instance_uid", Uid, primary_key=True),
     Column("sop_class_uid", Uid, primary_key=True),
     Column("instance_count", Integer, nullable=False),
+    Index(None, "sop_class_uid", "study_instance_uid"),
 )
 
 catalog_documents = Table(
