@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 export PYTHON TORCH TORCH_INDEX
 
-.PHONY: help setup setup-dev setup-bench debian viewer demo serve test lint check bench lock clean
+.PHONY: help setup setup-dev setup-bench debian viewer demo serve test lint conformance check bench lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12
@@ -39,6 +39,9 @@ test: debian setup-dev check  ## all checks and all tests
 	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: setup-dev check  ## all checks, no tests
+
+conformance: setup-dev  ## write the tables of docs/conformance.md anew
+	@$(BIN)/pytest tests/conformance/dicomweb/test_statement.py --write-conformance -q
 
 check:
 	@$(BIN)/ruff format --check --quiet $(CODE)

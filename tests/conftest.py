@@ -16,6 +16,14 @@ pytest_plugins = ["ports", "dcmtk", "real_orthanc", "running_node", "head_series
 NEEDS = "Skipped: needs "
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write-conformance",
+        action="store_true",
+        help="write the tables of docs/conformance.md anew instead of comparing them",
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     return _refuse_in_ci((yield))

@@ -7,15 +7,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pydicom
 import pytest
 from PIL import Image
-from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import MPEG4HP41, EncapsulatedPDFStorage, SegmentationStorage
+from rendered_samples import MASKS, cine, pdf, report, segmentation, stored_video
 
-from dicomweb.wado.colour import LABEL_MAP_SEGMENTATION_STORAGE, cielab_to_rgb
-from dicomweb.wado.video import encode_mp4
+from dicomweb.wado.colour import cielab_to_rgb
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 STUDY = "/dicom-web/studies/2.25.10"
@@ -39,25 +36,9 @@ def film_of(content: bytes, path: Any) -> list[np.ndarray]:
         frames.append(frame)
 
 
-def cine(support: Any, frames: int = 5, **attributes: Any) -> Dataset:
-    ds = support.slice_dataset(
-        1,
-        rows=31,
-        columns=45,
-        NumberOfFrames=frames,
-        WindowCenter=frames * 50,
-        WindowWidth=frames * 100,
-        FrameTime=250,
-        **attributes,
-    )
-    stack = np.repeat(np.arange(frames) * 100, 31 * 45).astype("<u2")
-    ds.PixelData = stack.tobytes() + b"\0" * (stack.nbytes % 2)
-    return ds
-
-
 @pytest.mark.clause("8.7.4")
 def test_frames_play_as_mp4(client: Any, node: Any, support: Any, tmp_path: Any) -> None:
-    node.publish(cine(support))
+    node.publish(cine())
     response = client.get(f"{URL}/rendered", "video/mp4")
     assert response.headers["content-type"] == "video/mp4"
     assert response.content[4:8] == b"ftyp"
@@ -71,7 +52,7 @@ def test_frames_play_as_mp4(client: Any, node: Any, support: Any, tmp_path: Any)
 
 @pytest.mark.clause("8.7.4")
 def test_chosen_frames_play_as_mp4_and_gif(client: Any, node: Any, support: Any, tmp_path: Any) -> None:
-    node.publish(cine(support))
+    node.publish(cine())
     film = client.get(f"{URL}/frames/2,4,5/rendered", "video/mp4")
     assert len(film_of(film.content, tmp_path)) == 3
     animation = image_of(client.get(f"{URL}/frames/2,4,5/rendered?accept=image/gif"))
@@ -85,33 +66,10 @@ def test_single_frames_are_no_film(client: Any, node: Any, support: Any) -> None
     assert image_of(client.get(f"{URL}/rendered", "image/gif")).format == "GIF"
 
 
-def stored_video(support: Any, frames: int = 4) -> tuple[Dataset, bytes]:
-    """An instance whose pixel data is an MP4 container."""
-    pictures = [np.full((32, 48, 3), shade, np.uint8) for shade in np.linspace(20, 240, frames)]
-    stream = encode_mp4(pictures, 10.0)
-    assert stream is not None
-    ds = support.slice_dataset(
-        1,
-        rows=32,
-        columns=48,
-        NumberOfFrames=frames,
-        SamplesPerPixel=3,
-        PlanarConfiguration=0,
-        PhotometricInterpretation="YBR_PARTIAL_420",
-        BitsAllocated=8,
-        BitsStored=8,
-        HighBit=7,
-    )
-    ds.file_meta.TransferSyntaxUID = MPEG4HP41
-    ds.PixelData = encapsulate([stream + b"\0" * (len(stream) % 2)])
-    ds["PixelData"].is_undefined_length = True
-    return ds, stream
-
-
 @pytest.mark.clause("8.7.4")
 @pytest.mark.parametrize("accept", ["video/mp4", "*/*", BROWSER, None])
 def test_stored_video_is_given_as_it_is(client: Any, node: Any, support: Any, accept: str | None) -> None:
-    ds, stream = stored_video(support)
+    ds, stream = stored_video()
     node.publish(ds)
     response = client.get(f"{URL}/rendered", accept)
     assert response.headers["content-type"] == "video/mp4"
@@ -120,7 +78,7 @@ def test_stored_video_is_given_as_it_is(client: Any, node: Any, support: Any, ac
 
 @pytest.mark.clause("8.7.4")
 def test_stored_video_has_pictures_too(client: Any, node: Any, support: Any) -> None:
-    node.publish(stored_video(support)[0])
+    node.publish(stored_video()[0])
     first, last = (
         np.asarray(image_of(client.get(f"{URL}/frames/{n}/rendered", "image/png"))) for n in (1, 4)
     )
@@ -133,51 +91,17 @@ def test_stored_video_has_pictures_too(client: Any, node: Any, support: Any) -> 
 
 @pytest.mark.clause("8.7.4")
 def test_what_is_no_video_in_a_video_transfer_syntax_is_refused(client: Any, node: Any, support: Any) -> None:
-    ds, _ = stored_video(support)
+    ds, _ = stored_video()
     ds.PixelData = encapsulate([b"no video at all!"])
     node.publish(ds)
     assert client.get(f"{URL}/rendered", "image/png").status_code == 406
-
-
-def segmentation(support: Any, kind: str, pixels: np.ndarray, bits: int) -> Dataset:
-    """Two segments; frames 1 and 2 belong to them in turn, but for LABELMAP."""
-    ds = support.slice_dataset(
-        1,
-        rows=pixels.shape[1],
-        columns=pixels.shape[2],
-        NumberOfFrames=len(pixels),
-        BitsAllocated=bits,
-        BitsStored=bits,
-        HighBit=bits - 1,
-        SegmentationType=kind,
-        MaximumFractionalValue=200,
-    )
-    uid = LABEL_MAP_SEGMENTATION_STORAGE if kind == "LABELMAP" else SegmentationStorage
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = uid
-    ds.Modality = "SEG"
-    ds.SegmentSequence, ds.PerFrameFunctionalGroupsSequence = [], []
-    for number, lab in ((1, [35579, 53665, 50859]), (2, [19379, 50449, 4104])):  # sRGB red and blue
-        segment = Dataset()
-        segment.SegmentNumber, segment.RecommendedDisplayCIELabValue = number, lab
-        ds.SegmentSequence.append(segment)
-        named, group = Dataset(), Dataset()
-        named.ReferencedSegmentNumber = number
-        group.SegmentIdentificationSequence = [named]
-        ds.PerFrameFunctionalGroupsSequence.append(group)
-    data = np.packbits(pixels.ravel(), bitorder="little") if bits == 1 else pixels.astype(np.uint8)
-    ds.PixelData = data.tobytes() + b"\0" * (data.nbytes % 2)
-    ds["PixelData"].VR = "OB"
-    return ds
-
-
-MASKS = np.array([[[1, 0, 1], [0, 0, 0]], [[1, 1, 1], [1, 1, 0]]], np.uint8)
 
 
 @pytest.mark.clause("8.3.5.1")
 @pytest.mark.parametrize("kind", ["BINARY", "FRACTIONAL"])
 def test_segments_are_shown_in_their_own_colour(client: Any, node: Any, support: Any, kind: str) -> None:
     pixels = MASKS if kind == "BINARY" else MASKS * 100
-    node.publish(segmentation(support, kind, pixels, 1 if kind == "BINARY" else 8))
+    node.publish(segmentation(kind, pixels, 1 if kind == "BINARY" else 8))
     first, second = (
         np.asarray(image_of(client.get(f"{URL}/frames/{n}/rendered", "image/png"))).astype(int)
         for n in (1, 2)
@@ -189,7 +113,7 @@ def test_segments_are_shown_in_their_own_colour(client: Any, node: Any, support:
 
 @pytest.mark.clause("8.3.5.1")
 def test_label_maps_show_all_segments(client: Any, node: Any, support: Any) -> None:
-    node.publish(segmentation(support, "LABELMAP", np.array([[[0, 1], [2, 1]]], np.uint8), 8))
+    node.publish(segmentation("LABELMAP", np.array([[[0, 1], [2, 1]]], np.uint8), 8))
     got = np.asarray(image_of(client.get(f"{URL}/rendered", "image/png"))).astype(int)
     np.testing.assert_allclose(got, [[[0, 0, 0], [255, 0, 0]], [[0, 0, 255], [255, 0, 0]]], atol=4)
 
@@ -198,7 +122,7 @@ def test_thumbnail_of_a_segmentation_is_the_frame_that_shows_most(
     client: Any, node: Any, support: Any
 ) -> None:
     """PS3.18 §10.4.3.3.4: a meaningful representation"""
-    node.publish(segmentation(support, "BINARY", MASKS[::-1], 1))
+    node.publish(segmentation("BINARY", MASKS[::-1], 1))
     got = np.asarray(image_of(client.get(f"{URL}/thumbnail?viewport=3,2&accept=image/png")))
     assert got[..., 0].max() > 200  # frame 1, which is red
 
@@ -210,23 +134,12 @@ def test_cielab_of_the_standard_becomes_srgb() -> None:
     np.testing.assert_allclose(cielab_to_rgb((35579, 53665, 50859)), (255, 0, 0), atol=3)
 
 
-def pdf(support: Any, length: int | None = None) -> tuple[Dataset, bytes]:
-    content = b"%PDF-1.4\n%%EOF\n"
-    ds = support.slice_dataset(1)
-    for keyword in ("Rows", "Columns", "PixelData"):
-        delattr(ds, keyword)
-    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = EncapsulatedPDFStorage
-    ds.MIMETypeOfEncapsulatedDocument, ds.EncapsulatedDocument = "application/pdf", content + b"\0"
-    ds.EncapsulatedDocumentLength = len(content)
-    return ds, content
-
-
 @pytest.mark.clause("8.7.4")
 @pytest.mark.parametrize("accept", ["application/pdf", "*/*", BROWSER, None])
 def test_encapsulated_pdf_is_rendered_as_it_is(
     client: Any, node: Any, support: Any, accept: str | None
 ) -> None:
-    ds, content = pdf(support)
+    ds, content = pdf()
     node.publish(ds)
     response = client.get(f"{URL}/rendered", accept)
     assert (response.headers["content-type"], response.content) == ("application/pdf", content)
@@ -246,17 +159,10 @@ def test_report_is_xml_where_asked_for(client: Any, node: Any, support: Any) -> 
     assert client.get(url, BROWSER).headers["content-type"] == "text/html; charset=utf-8"
 
 
-def report(support: Any, number: int) -> Dataset:
-    ds = pydicom.dcmread(io.BytesIO(support.sample_bytes("reportsi.dcm")))
-    ds.StudyInstanceUID, ds.SeriesInstanceUID = "2.25.10", "2.25.40"
-    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = f"2.25.40.{number}"
-    return ds
-
-
 @pytest.mark.clause("10.4.3.3.3")
 def test_reports_of_a_series_come_as_parts(client: Any, node: Any, support: Any) -> None:
     for number in (1, 2):
-        node.publish(support.to_bytes(report(support, number)))
+        node.publish(support.to_bytes(report(number)))
     response = client.get(f"{STUDY}/series/2.25.40/rendered", 'multipart/related; type="text/html"')
     parts = support.parts_of(response)
     assert [part[0]["content-type"] for part in parts] == ["text/html; charset=utf-8"] * 2
@@ -265,8 +171,8 @@ def test_reports_of_a_series_come_as_parts(client: Any, node: Any, support: Any)
 
 @pytest.mark.clause("10.4.3.3.3")
 def test_a_mixed_study_is_shown_by_its_original_images(client: Any, node: Any, support: Any) -> None:
-    node.publish(support.to_bytes(report(support, 1)))
-    derived = segmentation(support, "BINARY", MASKS, 1)
+    node.publish(support.to_bytes(report(1)))
+    derived = segmentation("BINARY", MASKS, 1)
     derived.SeriesInstanceUID = "2.25.15"
     node.publish(derived)
     for number in (1, 2, 3):
@@ -293,7 +199,7 @@ def test_a_part_that_cannot_be_made_keeps_its_place(client: Any, node: Any, supp
 
 @pytest.mark.clause("10.4.1.1.6")
 def test_frames_that_are_not_there_are_404(client: Any, node: Any, support: Any) -> None:
-    node.publish(cine(support))
+    node.publish(cine())
     for accept in ("image/png", 'multipart/related; type="image/png"', "image/gif"):
         assert client.get(f"{URL}/frames/1,6/rendered", accept).status_code == 404
     assert client.get(f"{URL}/frames/6/thumbnail").status_code == 404
