@@ -51,6 +51,7 @@ def uids(response: Any, tag: str) -> list[str]:
     return [row[tag]["Value"][0] for row in response.json()]
 
 
+@pytest.mark.clause("10.6.1")
 @pytest.mark.parametrize(
     ("resource", "tag", "expected"),
     [
@@ -66,6 +67,7 @@ def test_six_resources(client: Any, filled: Any, resource: str, tag: str, expect
     assert uids(client.get(ROOT + resource), tag) == expected
 
 
+@pytest.mark.clause("10.6.1.2")
 @pytest.mark.parametrize(
     "query",
     [
@@ -90,6 +92,7 @@ def test_study_keys_match(client: Any, filled: Any, query: str) -> None:
     assert uids(client.get(f"{ROOT}/studies?{query}"), "0020000D") == ["2.25.10"]
 
 
+@pytest.mark.clause("10.6.1.2")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -107,6 +110,7 @@ def test_series_keys_and_those_of_the_study_above_match(
     assert uids(client.get(f"{ROOT}/series?{query}"), "0020000E") == expected
 
 
+@pytest.mark.clause("10.6.1.2")
 @pytest.mark.parametrize(
     "query",
     [
@@ -119,6 +123,7 @@ def test_instance_keys_and_those_above_match(client: Any, filled: Any, query: st
     assert uids(client.get(f"{ROOT}/instances?{query}"), "00080018") == ["2.25.20.2"]
 
 
+@pytest.mark.clause("10.6.3.3.1")
 def test_study_rows_have_the_required_attributes(client: Any, filled: Any) -> None:
     row = client.get(f"{ROOT}/studies?PatientID=P-1").json()[0]
     assert set(row) == {
@@ -135,6 +140,7 @@ def test_study_rows_have_the_required_attributes(client: Any, filled: Any) -> No
     assert list(row) == sorted(row)
 
 
+@pytest.mark.clause("10.6.3.3.2")
 def test_series_rows_have_the_required_attributes(client: Any, filled: Any) -> None:
     row = client.get(f"{ROOT}/studies/2.25.10/series").json()[0]
     assert row["00080060"]["Value"] == ["MR"]
@@ -145,6 +151,7 @@ def test_series_rows_have_the_required_attributes(client: Any, filled: Any) -> N
     assert "00100010" not in row
 
 
+@pytest.mark.clause("10.6.3.3.3")
 def test_instance_rows_have_the_required_attributes(client: Any, filled: Any) -> None:
     row = client.get(f"{ROOT}/studies/2.25.10/series/2.25.20/instances").json()[0]
     for tag in ("00080016", "00080018", "00200013", "00280010", "00280011", "00280100"):
@@ -152,6 +159,7 @@ def test_instance_rows_have_the_required_attributes(client: Any, filled: Any) ->
     assert row["00081190"]["Value"][0].endswith("/series/2.25.20/instances/2.25.20.1")
 
 
+@pytest.mark.clause("10.6.3.3")
 def test_searches_across_studies_and_series_return_the_levels_above(client: Any, filled: Any) -> None:
     assert "00100020" in client.get(f"{ROOT}/series").json()[0]
     row = client.get(f"{ROOT}/instances").json()[0]
@@ -159,6 +167,7 @@ def test_searches_across_studies_and_series_return_the_levels_above(client: Any,
     assert "00080060" in client.get(f"{ROOT}/studies/2.25.10/instances").json()[0]
 
 
+@pytest.mark.clause("8.3.4.3")
 @pytest.mark.parametrize(
     "query",
     [
@@ -172,12 +181,14 @@ def test_includefield_adds_attributes_in_any_spelling(client: Any, filled: Any, 
     assert row["00081030"]["Value"] == ["Head"]
 
 
+@pytest.mark.clause("8.3.4.3")
 def test_includefield_all_returns_everything_but_bulk_data(client: Any, filled: Any) -> None:
     row = client.get(f"{ROOT}/instances?includefield=all").json()[0]
     assert row["00280004"]["Value"] == ["MONOCHROME2"]
     assert "7FE00010" not in row
 
 
+@pytest.mark.clause("10.6.3.3")
 def test_match_keys_are_returned(client: Any, filled: Any) -> None:
     row = client.get(f"{ROOT}/studies?StudyDescription=Head").json()[0]
     assert row["00081030"]["Value"] == ["Head"]
@@ -209,6 +220,7 @@ def test_no_results_are_204_without_a_payload(client: Any, filled: Any, query: s
     assert (remaining or "") in response.headers.get("warning", "")
 
 
+@pytest.mark.clause("8.3.4.1")
 @pytest.mark.parametrize(
     "query",
     [
@@ -244,6 +256,7 @@ def test_bad_parameters_are_400_and_say_which(client: Any, filled: Any, query: s
     assert response.json()["detail"]
 
 
+@pytest.mark.clause("10.6.1")
 @pytest.mark.parametrize(
     "path", ["/studies/x/series", "/studies/1.2/series/y/instances", f"/studies/{'1' * 65}/series"]
 )
@@ -251,6 +264,7 @@ def test_malformed_uids_in_the_path_are_400(client: Any, path: str) -> None:
     assert client.get(ROOT + path).status_code == 400
 
 
+@pytest.mark.clause("10.6.4")
 def test_json_and_xml_are_served_and_others_are_406(client: Any, filled: Any) -> None:
     url = f"{ROOT}/studies?PatientID=P-1"
     assert client.get(url, "application/json").headers["content-type"] == "application/json"
@@ -258,6 +272,7 @@ def test_json_and_xml_are_served_and_others_are_406(client: Any, filled: Any) ->
     assert client.get(f"{url}&accept=application/json", "text/html").status_code == 200
 
 
+@pytest.mark.clause("10.6.4")
 def test_xml_results_are_one_part_a_match(client: Any, filled: Any, support: Any) -> None:
     response = client.get(f"{ROOT}/studies", 'multipart/related; type="application/dicom+xml"')
     parts = support.parts_of(response)
@@ -266,6 +281,7 @@ def test_xml_results_are_one_part_a_match(client: Any, filled: Any, support: Any
     assert ET.fromstring(parts[0][1]).tag.endswith("NativeDicomModel")
 
 
+@pytest.mark.clause("10.6.3.3")
 def test_urls_follow_host_and_mount_path(support: Any) -> None:
     node = support.Node(mount=True)
     node.publish(support.slice_dataset(1))
@@ -274,6 +290,7 @@ def test_urls_follow_host_and_mount_path(support: Any) -> None:
     assert row["00081190"]["Value"] == ["https://pacs.example:8443/dicom-web/studies/2.25.10"]
 
 
+@pytest.mark.clause("8.5")
 @pytest.mark.parametrize("host", ["[oops", "a b", "x" * 300])
 def test_malformed_host_is_no_server_error(client: Any, filled: Any, host: str) -> None:
     assert client.get(f"{ROOT}/studies", headers={"Host": host}).status_code in {200, 400}
