@@ -18,6 +18,7 @@ HOSTS = {
     "json-schema.org",
     "www.apache.org",
     "www.w3.org",
+    "wadl.dev.java.net",
     "doi.org",
     "keepachangelog.com",
 }
