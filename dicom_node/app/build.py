@@ -13,7 +13,7 @@ from dicom_node.app.node import Node, Parts
 from dicom_node.app.pulls import build_pulls
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
-from dicom_node.app.worklist import build_worklist_work
+from dicom_node.app.worklist import build_input_source, build_worklist_work
 from dicom_node.dimse.scp import Peer, StorageScp
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
@@ -131,7 +131,12 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         version=distribution_version("dicom-ai-node"),
     )
     work = build_worklist_work(
-        settings, services, built.worklist, pseudonymizer=built.uids, complete=monitor.complete
+        settings,
+        services,
+        built.worklist,
+        pseudonymizer=built.uids,
+        complete=monitor.complete,
+        source=build_input_source(settings, pulls),
     )
     days = settings.retention.results_days
 
@@ -152,8 +157,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             scp=scp,
             http=http,
             warm_up=(work.start, pulls.start, *built.warm_up, retention.start),
-            stop_first=(pulls.stop,),
-            close=(work.stop, retention.stop, built.engine.close, built.close_database),
+            stop_first=(work.stop, pulls.stop),
+            close=(retention.stop, built.engine.close, built.close_database),
         )
     )
 

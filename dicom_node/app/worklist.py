@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dicom_node.pipeline.services import Services
+    from dicom_node.ports.archive import Pulls
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.worklist import InputSource, Worklist
     from dicom_node.settings import Settings
@@ -100,6 +101,41 @@ def build_worklist_work(
         return worklist.store.expire(now - kept, now - EVENTS_KEPT)
 
     return WorklistWork(start, polling.stop, expire)
+
+
+class PulledInput:
+    """`ports.InputSource` over the configured archives.
+
+    Parameters
+    ----------
+    urls
+        DICOMweb base URL of each source, by its name.
+    names
+        Name of the source by AE title: that of the DICOM peer of the same name.
+    """
+
+    def __init__(self, pulls: Pulls, urls: dict[str, str], names: dict[str, str]) -> None:
+        self._pulls = pulls
+        self._urls = {name: url.rstrip("/") for name, url in urls.items()}
+        self._names = names
+
+    def source_for(self, url: str | None, ae_title: str | None) -> str | None:
+        """See `ports.InputSource.source_for`."""
+        if url is None:
+            return self._names.get((ae_title or "").strip())
+        fitting = [n for n, base in self._urls.items() if url == base or url.startswith(f"{base}/")]
+        return max(fitting, key=lambda name: len(self._urls[name]), default=None)
+
+    def request(self, source: str, study_instance_uid: str) -> None:
+        """See `ports.InputSource.request`."""
+        self._pulls.request(source, study_instance_uid)
+
+
+def build_input_source(settings: Settings, pulls: Pulls) -> PulledInput:
+    """Where work items may have their input fetched from."""
+    urls = {source.name: source.url for source in settings.dicomweb.sources}
+    names = {peer.ae_title: peer.name for peer in settings.dimse.peers if peer.name in urls}
+    return PulledInput(pulls, urls, names)
 
 
 def _rules(settings: Settings) -> PerformerRules:

@@ -87,13 +87,13 @@ class InputFinder:
         """Whether the analysis can begin, or has.
 
         A study that is still received can where every instance that the work item lists is here; without
-        a list its quiet time decides. One that has ended answers a work item that was there before its end,
+        a list, or where the node fetches it itself, the end of receiving decides. One that has ended answers a work item that was there before its end,
         or while its input is; after the purge it must be sent again.
         """
         if study is None:
             return False
         if study.state is StudyState.RECEIVING:
-            wanted = reference.instances
+            wanted = frozenset() if item.asked else reference.instances
             return bool(wanted) and study.received_instances >= len(wanted) and self._all_here(wanted)
         if study.state in ENDED:
             return study.purged_at is None or (

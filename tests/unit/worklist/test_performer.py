@@ -290,6 +290,21 @@ class TestInput:
         bench.tick(2)
         assert bench.node.pulled == [("pacs", ORIGINAL)]
 
+    def test_study_that_is_being_fetched_is_not_taken_in_the_middle(self, bench):
+        named = model(RetrieveURL="http://pacs/dicom-web")
+        references = model(ReferencedSOPInstanceUID="1.2.3.4.1")
+        bench.order(
+            InputInformationSequence=model(
+                StudyInstanceUID=ORIGINAL, ReferencedSOPSequence=references, WADORSRetrievalSequence=named
+            )
+        )
+        bench.tick()
+        bench.set(StudyState.RECEIVING)
+        bench.node.instances = {bench.node.uid("1.2.3.4.1")}
+        assert bench.tick() is WorkitemState.SCHEDULED
+        bench.set(StudyState.PROCESSING)
+        assert bench.tick() is WorkitemState.IN_PROGRESS
+
     def test_unknown_source_is_never_asked(self, bench):
         named = model(RetrieveURL="http://evil.example/dicom-web")
         bench.order(InputInformationSequence=model(StudyInstanceUID=ORIGINAL, WADORSRetrievalSequence=named))
