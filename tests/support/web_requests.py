@@ -319,7 +319,7 @@ def _(peer: Peer) -> str:
 
 @request("capabilities of the service", "PS3.18 §8.9: OPTIONS describes the service.")
 def _(peer: Peer) -> str:
-    answer = peer.ask("OPTIONS", "/", headers={"Accept": JSON})
+    answer = peer.ask("OPTIONS", "/", headers={"Accept": "application/json"})
     return kind_of(answer)
 
 
