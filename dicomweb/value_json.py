@@ -10,6 +10,7 @@ PS3.18 §F.2.2 to F.2.5, PS3.5 §6.2 (VRs and padding), PS3.5 §6.1.2.5 (code ex
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,8 +40,18 @@ CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _PN_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _ESC = 0x1B
 _PADDING = " \0"
+#: Python's names of sets in which an escape character is nothing special.
+_WITHOUT_EXTENSIONS = frozenset({"UTF8", "utf-8", "GB18030", "GBK"})
+#: What escape sequences can switch to (PS3.3 §C.12.1.1.2).
+_EXTENSIONS = (
+    *("iso8859", "shift_jis", "iso2022_jp", "iso2022_jp_2", "euc_kr", "iso_ir_58", "latin_1", "iso8859_2"),
+    *("iso8859_3", "iso8859_4", "iso_ir_126", "iso_ir_127", "iso_ir_138", "iso_ir_144", "iso_ir_148"),
+    "iso_ir_166",
+)
 #: Integers beyond it lose digits in a reader with double precision, so they go as strings.
 _MAX_EXACT = 2**53
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 def values_from_bytes(vr: str, data: bytes, encodings: Sequence[str], little_endian: bool) -> list[Any]:
@@ -112,12 +123,11 @@ def text_value(vr: str, text: str) -> Any:
         return None
     if vr not in {"DS", "IS"}:
         return text
-    try:
-        if vr == "IS" or text.lstrip("+-").isdigit():
-            return number(int(text))
-        value = float(text)
-    except ValueError:
+    if _INTEGER.fullmatch(text):
+        return number(int(text))
+    if vr == "IS" or not _DECIMAL.fullmatch(text):
         return text
+    value = float(text)
     return value if math.isfinite(value) else text
 
 
@@ -141,12 +151,27 @@ def _person_names(data: bytes, encodings: Sequence[str]) -> list[Any]:
 
 
 def _decode(data: bytes, encodings: Sequence[str]) -> str:
-    if _ESC in data and len(encodings) > 1:
+    if _ESC in data and encodings[0] not in _WITHOUT_EXTENSIONS:
         try:
-            return decode_bytes(data, list(encodings), set(b"\r\n\t\f^="))
+            # All sets are passed: an escape sequence says what follows, declared or not.
+            return decode_bytes(data, list(dict.fromkeys((*encodings, *_EXTENSIONS))), set(b"\r\n\t\f^="))
         except (UnicodeError, LookupError, ValueError, UserWarning):
             pass  # pydicom warns of or refuses what it cannot decode: the first set with replacement is next
-    try:
-        return data.decode(encodings[0], "replace")
-    except LookupError:
-        return data.decode("utf-8", "replace")
+    if data.isascii() and (_ESC not in data or encodings[0] in _WITHOUT_EXTENSIONS):
+        return data.decode("ascii")
+    for encoding in _likely(encodings[0]):
+        try:
+            return data.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return data.decode("utf-8", "replace")
+
+
+def _likely(encoding: str) -> Sequence[str]:
+    """What text may be written in, first what the data set says.
+
+    Text beyond ASCII without a declared set has no meaning by the standard; mostly it is UTF-8 or Latin-1.
+    """
+    if encoding in {"iso8859", "utf-8", "UTF8"}:
+        return ("utf-8", "latin-1")
+    return (encoding,)

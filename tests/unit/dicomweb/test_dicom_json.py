@@ -174,3 +174,44 @@ def test_pydicom_reads_the_model_back_as_the_same_data_set(support: Any, name: s
 
 def test_lone_surrogates_do_not_break_the_response() -> None:
     assert dumps({"x": "\ud800"}) == b'{"x":"?"}'
+
+
+def raw(data: bytes, *charset: str, vr: str = "LO") -> dict[str, Any]:
+    ds = pydicom.Dataset()
+    values = {0x00104000: (vr, data)}
+    if charset:
+        values[0x00080005] = ("CS", "\\".join(charset).encode())
+    for number, (kind, value) in values.items():
+        tag = pydicom.tag.Tag(number)
+        ds[tag] = pydicom.dataelem.RawDataElement(tag, kind, len(value), value, 0, False, True)
+    return encode_dataset(ds, RULES)["00104000"]
+
+
+@pytest.mark.parametrize(
+    ("data", "charset", "text"),
+    [
+        ("Zürich".encode(), (), "Zürich"),
+        ("Zürich".encode("latin-1"), (), "Zürich"),
+        ("Zürich".encode("latin-1"), ("ISO_IR 192",), "Zürich"),
+        ("Zürich".encode("latin-1"), ("nonsense",), "Zürich"),
+        ("Zürich".encode("latin-1"), ("ISO-IR 100",), "Zürich"),
+        ("山田".encode("iso2022_jp"), (), "山田"),
+        ("山田".encode("iso2022_jp"), ("ISO_IR 100",), "山田"),
+        (b"plain", ("GB18030",), "plain"),
+    ],
+)
+def test_text_in_a_wrongly_declared_character_set_is_read(data: bytes, charset: Any, text: str) -> None:
+    assert raw(data, *charset)["Value"] == [text]
+
+
+@pytest.mark.parametrize("text", ["1_000", "1,5", "0x10", "infinity", "nan", "1e", "٣"])
+def test_what_is_no_number_by_the_standard_stays_text(text: str) -> None:
+    """PS3.5 §6.2: DS and IS hold digits, sign, point and exponent."""
+    assert raw(text.encode(), "ISO_IR 192", vr="DS")["Value"][0] not in (1000, 16)
+    assert isinstance(raw(text.encode(), "ISO_IR 192", vr="IS")["Value"][0], str)
+
+
+def test_several_empty_values_keep_their_places() -> None:
+    """F.2.5."""
+    assert raw(b"\\\\") == {"vr": "LO", "Value": [None, None, None]}
+    assert raw(b"  ") == {"vr": "LO"}
