@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from dicomweb.errors import bad_request
+from dicomweb.errors import Problem, bad_request
 from dicomweb.media_types import Offer, negotiate
 from dicomweb.wado.rendered import GIF, JPEG, PNG, encode_image, placeholder, telling_frame
 from dicomweb.wado.rendering_parameters import DEFAULT_QUALITY, Rendering, Viewport
@@ -19,6 +20,8 @@ from dicomweb.wado.representative import is_image, modality_label, representativ
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from PIL import Image
 
     from dicom_node.domain.catalog import CatalogEntry
     from dicomweb.wado.rendered import FrameRenderer
@@ -51,8 +54,8 @@ class ThumbnailService:
     ) -> tuple[str, bytes]:
         """Media type and content of the thumbnail of everything under a target.
 
-        A tile with the modality stands for what is no image, and for an image that says it has
-        identity burned in (0028,0301).
+        A tile with the modality stands for what is no image or cannot be decoded, and for an image that
+        says it has identity burned in (0028,0301).
 
         Raises
         ------
@@ -75,12 +78,20 @@ class ThumbnailService:
         return media_type, content
 
     def _make(self, entry: CatalogEntry, number: int | None, size: Viewport, media_type: str) -> bytes:
-        if not is_image(entry) or shows_identity(entry):
-            return encode_image(placeholder(modality_label(entry), size), media_type, DEFAULT_QUALITY)
+        image = placeholder(modality_label(entry), size)
+        if is_image(entry) and not shows_identity(entry):
+            try:
+                image = self._picture(entry, number, size)
+            except Problem as exc:
+                # What cannot be decoded here is listed all the same.
+                if exc.status is not HTTPStatus.NOT_ACCEPTABLE:
+                    raise
+        return encode_image(image, media_type, DEFAULT_QUALITY)
+
+    def _picture(self, entry: CatalogEntry, number: int | None, size: Viewport) -> Image.Image:
         instance = self._retrieve.parsed(entry)
         index = telling_frame(instance) if number is None else number - 1
-        image = self._renderer.render(instance, index, Rendering(viewport=size, icc_profile="no"))
-        return encode_image(image, media_type, DEFAULT_QUALITY)
+        return self._renderer.render(instance, index, Rendering(viewport=size))
 
     def _keep(self, key: _Key, content: bytes) -> None:
         with self._lock:

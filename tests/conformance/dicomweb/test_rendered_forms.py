@@ -227,3 +227,14 @@ def test_thumbnail_is_made_once(client: Any, node: Any, support: Any) -> None:
     node.blobs.clear()
     assert client.get(f"{URL}/thumbnail").content == first.content
     assert node.reads[entry.ref] == 1
+
+
+@pytest.mark.clause("10.4.3.3.4")
+def test_thumbnail_of_what_cannot_be_decoded_is_a_tile(client: Any, node: Any, support: Any) -> None:
+    ds = support.slice_dataset(1)
+    ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.93"  # no decoder reads it
+    ds.PixelData = encapsulate([b"\xff\x4f\xff\x51" + bytes(60)])
+    ds["PixelData"].is_undefined_length = True
+    node.publish(ds)
+    assert client.get(f"{URL}/rendered").status_code == 406
+    assert image_of(client.get(f"{URL}/thumbnail")).size == (128, 128)
