@@ -173,14 +173,16 @@ def studies_transactions() -> tuple[Transaction, ...]:
         clause="10.4.1.1.3",
         produces=rendered_media_types(),
         parameters=RENDERING_PARAMETERS,
-        failures=(*_GONE, 413),
+        successes=(200, 206, 304),
+        failures=(*_GONE, 413, 416),
     )
     thumbnail = replace(
         _RETRIEVE,
         clause="10.4.1.1.4",
         produces=THUMBNAIL_TYPES,
         parameters=(_THUMBNAIL_VIEWPORT, ACCEPT, CHARSET),
-        failures=(*_GONE, 413),
+        successes=(200, 206, 304),
+        failures=(*_GONE, 413, 416),
     )
     octets = (parts(OCTET_STREAM), OCTET_STREAM)
     compressed = (*(parts(kind) for kind in _COMPRESSED), *_COMPRESSED)

@@ -78,7 +78,7 @@ def uri_transactions() -> tuple[Transaction, ...]:
             "9.4, §9.5",
             produces=(*rendered, DICOM),
             parameters=PARAMETERS,
-            successes=(200, 304),
-            failures=(400, 404, 406, 410),
+            successes=(200, 206, 304),
+            failures=(400, 404, 406, 410, 416, 503),
         ),
     )

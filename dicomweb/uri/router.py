@@ -128,7 +128,7 @@ class UriEndpoint:
             origin_of(request) + self._rest_path,
             self._presentation(asked),
         )
-        return picture_response(picture, headers, warning_headers(rendering.warnings, self._name))
+        return picture_response(request, picture, headers, warning_headers(rendering.warnings, self._name))
 
     def _presentation(self, asked: UriRequest) -> PresentationState | None:
         if asked.presentation is None:

@@ -16,6 +16,7 @@ from dicomweb.media_types import Offer, negotiate
 from dicomweb.multipart import Payload
 from dicomweb.wado.bulkdata import PDF
 from dicomweb.wado.documents import REPORT_TYPES, document_offers, encode_document
+from dicomweb.wado.kept_bytes import KeptBytes
 from dicomweb.wado.presentation_state import PresentationState, is_presentation_state
 from dicomweb.wado.rendered import (
     GIF,
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 _STILLS = (JPEG, PNG, GIF)
 #: Frames of an animation or a film; a longer instance is thinned out evenly.
 MAX_ANIMATION = 256
+#: Bytes of films that are kept.
+_KEPT_FILMS = 64 * 1024 * 1024
 #: Of a picture that could not be made.
 _TILE = Viewport(256, 256)
 
@@ -88,6 +91,7 @@ class PictureService:
     def __init__(self, retrieve: RetrieveService, renderer: FrameRenderer) -> None:
         self._retrieve = retrieve
         self._renderer = renderer
+        self._films = KeptBytes(_KEPT_FILMS)
 
     def rendered(
         self,
@@ -183,6 +187,20 @@ class PictureService:
 
     def _film(self, scene: _Scene, instance: ParsedInstance, rendering: Rendering, media_type: str) -> bytes:
         chosen = _frames(scene, instance)
+        if scene.presentation is not None:
+            return self._make_film(scene, instance, chosen, rendering, media_type)
+        # A player asks for one film in many pieces.
+        key = (scene.entry.ref, scene.entry.version, tuple(chosen), rendering, media_type)
+        return self._films.get(key, lambda: self._make_film(scene, instance, chosen, rendering, media_type))
+
+    def _make_film(
+        self,
+        scene: _Scene,
+        instance: ParsedInstance,
+        chosen: Sequence[int],
+        rendering: Rendering,
+        media_type: str,
+    ) -> bytes:
         step = -(-len(chosen) // MAX_ANIMATION)
         rate = frame_rate(instance.dataset) / step
         images = (

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
 
+from dicomweb.byte_source import Whole
 from dicomweb.routing import accept_of, route_class, service_root
-from dicomweb.wado.encoding import multipart_response, not_modified, validators
+from dicomweb.wado.encoding import Part, multipart_response, not_modified, single_response, validators
 from dicomweb.wado.pictures import Picture, PictureService
 from dicomweb.wado.rendered import FrameRenderer
 from dicomweb.wado.rendering_parameters import parse_rendering, parse_thumbnail
@@ -23,6 +23,8 @@ from dicomweb.wado.thumbnails import ThumbnailService
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from starlette.responses import Response
 
     from dicom_node.ports.operation import Metrics
     from dicomweb.wado.service import RetrieveService
@@ -63,7 +65,7 @@ class RenderedEndpoints:
         if known is not None:
             return known
         picture = self._pictures.rendered(entries, numbers, rendering, accept, service_root(request))
-        return picture_response(picture, headers, warning_headers(rendering.warnings, self._name))
+        return picture_response(request, picture, headers, warning_headers(rendering.warnings, self._name))
 
     def thumbnail(self, request: Request) -> Response:
         """A small picture."""
@@ -76,7 +78,7 @@ class RenderedEndpoints:
         if known is not None:
             return known
         media_type, content = self._thumbnails.thumbnail(entries, numbers, viewport, accept)
-        return Response(content, headers={**headers, **PICTURE_HEADERS, "Content-Type": media_type})
+        return picture_response(request, Picture(media_type, content), headers)
 
 
 def _numbers(request: Request) -> tuple[int, ...] | None:
@@ -90,8 +92,14 @@ def warning_headers(warnings: Iterable[str], service_name: str) -> dict[str, str
     return {"Warning": text} if text else {}
 
 
-def picture_response(picture: Picture, *headers: dict[str, str]) -> Response:
-    """The response that holds a picture."""
+def picture_response(request: Request, picture: Picture, *headers: dict[str, str]) -> Response:
+    """The response that holds a picture, or the range of it that is asked for.
+
+    Raises
+    ------
+    Problem
+        416 if the range lies outside.
+    """
     merged = dict(PICTURE_HEADERS)
     for fields in headers:
         merged |= fields
@@ -99,4 +107,4 @@ def picture_response(picture: Picture, *headers: dict[str, str]) -> Response:
         merged["Content-Security-Policy"] = _PAGE_POLICY
     if picture.parts is not None:
         return multipart_response(picture.parts, picture.media_type, merged)
-    return Response(picture.content, headers={**merged, "Content-Type": picture.media_type})
+    return single_response(request, Part(Whole(picture.content or b""), picture.media_type), merged)

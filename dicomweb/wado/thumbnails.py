@@ -7,13 +7,12 @@ PS3.18 §10.4.1.1.4 (resources), §10.4.3.3.4 (no patient identifying informatio
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from dicomweb.errors import Problem, bad_request
 from dicomweb.media_types import Offer, negotiate
+from dicomweb.wado.kept_bytes import KeptBytes
 from dicomweb.wado.rendered import GIF, JPEG, PNG, encode_image, placeholder, telling_frame
 from dicomweb.wado.rendering_parameters import DEFAULT_QUALITY, Rendering, Viewport
 from dicomweb.wado.representative import is_image, modality_label, representative, shows_identity
@@ -32,18 +31,14 @@ DEFAULT_SIZE = Viewport(128, 128)
 #: Bytes of encoded thumbnails that are kept: some 4000 of the default size.
 _KEPT_BYTES = 16 * 1024 * 1024
 
-_Key = tuple[str, int, int | None, int, int, str]
-
 
 class ThumbnailService:
-    """Thumbnails of what `RetrieveService` finds, least recently used ones out first."""
+    """Thumbnails of what `RetrieveService` finds."""
 
     def __init__(self, retrieve: RetrieveService, renderer: FrameRenderer) -> None:
         self._retrieve = retrieve
         self._renderer = renderer
-        self._kept: OrderedDict[_Key, bytes] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._kept = KeptBytes(_KEPT_BYTES)
 
     def thumbnail(
         self,
@@ -68,14 +63,7 @@ class ThumbnailService:
         entry = representative(entries)
         size = viewport or DEFAULT_SIZE
         key = (entry.ref, entry.version, number, size.width, size.height, media_type)
-        with self._lock:
-            content = self._kept.get(key)
-            if content is not None:
-                self._kept.move_to_end(key)
-                return media_type, content
-        content = self._make(entry, number, size, media_type)
-        self._keep(key, content)
-        return media_type, content
+        return media_type, self._kept.get(key, lambda: self._make(entry, number, size, media_type))
 
     def _make(self, entry: CatalogEntry, number: int | None, size: Viewport, media_type: str) -> bytes:
         image = placeholder(modality_label(entry), size)
@@ -92,13 +80,3 @@ class ThumbnailService:
         instance = self._retrieve.parsed(entry)
         index = telling_frame(instance) if number is None else number - 1
         return self._renderer.render(instance, index, Rendering(viewport=size))
-
-    def _keep(self, key: _Key, content: bytes) -> None:
-        with self._lock:
-            if key in self._kept or len(content) > _KEPT_BYTES // 16:
-                return
-            self._kept[key] = content
-            self._bytes += len(content)
-            while self._bytes > _KEPT_BYTES:
-                _, dropped = self._kept.popitem(last=False)
-                self._bytes -= len(dropped)

@@ -238,3 +238,15 @@ def test_thumbnail_of_what_cannot_be_decoded_is_a_tile(client: Any, node: Any, s
     node.publish(ds)
     assert client.get(f"{URL}/rendered").status_code == 406
     assert image_of(client.get(f"{URL}/thumbnail")).size == (128, 128)
+
+
+@pytest.mark.clause("8.5")
+def test_films_are_given_in_pieces(client: Any, node: Any, support: Any) -> None:
+    """Players ask for ranges (RFC 9110 §14)."""
+    node.publish(cine())
+    whole = client.get(f"{URL}/rendered", "video/mp4")
+    assert whole.headers["accept-ranges"] == "bytes"
+    part = client.get(f"{URL}/rendered", "video/mp4", headers={"Range": "bytes=4-11"})
+    assert (part.status_code, part.content) == (206, whole.content[4:12])
+    beyond = client.get(f"{URL}/rendered", "video/mp4", headers={"Range": "bytes=99999999-"})
+    assert beyond.status_code == 416
