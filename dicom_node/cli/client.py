@@ -8,6 +8,8 @@ import httpx
 
 from dicom_node.domain.errors import NotFound, StorageFailure
 
+_DICOM_JSON = {"Content-Type": "application/dicom+json"}
+
 
 class NodeClient:
     """Calls one running node.
@@ -69,6 +71,26 @@ class NodeClient:
         """End a pull."""
         return dict(self._ask("POST", f"/api/pulls/{pull_id}/cancel"))
 
+    def workitems(self, **query: str | int | None) -> list[dict[str, Any]]:
+        """Work items, each as DICOM JSON."""
+        params = {key: value for key, value in query.items() if value is not None}
+        answer = self._answer("GET", "/dicom-web/workitems", params=params)
+        return list(answer.json()) if answer.content else []
+
+    def workitem(self, uid: str) -> dict[str, Any]:
+        """One work item as DICOM JSON."""
+        (item,) = self._get(f"/dicom-web/workitems/{uid}")
+        return dict(item)
+
+    def create_workitem(self, item: dict[str, Any]) -> str:
+        """Order something; the UID of the work item."""
+        answer = self._answer("POST", "/dicom-web/workitems", headers=_DICOM_JSON, json=[item])
+        return str(answer.headers["Location"]).rpartition("/")[2]
+
+    def cancel_workitem(self, uid: str, request: dict[str, Any]) -> None:
+        """Ask for a cancellation."""
+        self._answer("POST", f"/dicom-web/workitems/{uid}/cancelrequest", headers=_DICOM_JSON, json=[request])
+
     def has_viewer(self) -> bool:
         """Whether OHIF is installed."""
         return self._http.get("/viewer/").status_code == httpx.codes.OK
@@ -77,6 +99,9 @@ class NodeClient:
         return self._ask("GET", path, params=params)
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
+        return self._answer(method, path, **options).json()
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             answer = self._http.request(method, path, **options)
         except httpx.TransportError as exc:
@@ -87,7 +112,7 @@ class NodeClient:
             raise NotFound("the node knows no such study; `dicom-node studies` lists them")
         if answer.is_error:
             raise StorageFailure(f"the node answered {answer.status_code} to {path}{_detail(answer)}")
-        return answer.json()
+        return answer
 
 
 def _detail(answer: httpx.Response) -> str:

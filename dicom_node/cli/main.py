@@ -20,6 +20,7 @@ from dicom_node.cli import (
     send,
     serve,
     studies,
+    worklist,
 )
 from dicom_node.domain.errors import NodeError
 from dicom_node.observability.logging import configure_logging
@@ -40,6 +41,7 @@ app.command("anonymize")(anonymize.anonymize)
 app.command("purge")(purge.purge)
 app.command("doctor")(doctor.doctor)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(worklist.app, name="worklist")
 app.add_typer(models.app, name="models")
 app.add_typer(routes.app, name="routes")
 app.add_typer(database.app, name="db")

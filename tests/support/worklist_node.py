@@ -9,6 +9,7 @@ import uvicorn
 from dicomweb_node import Client, FakeMetrics, Served
 from fastapi import FastAPI
 from index_samples import SetClock
+from sqlalchemy import event
 from workitem_samples import WORKITEM, cancellation, completion, order, state
 
 from dicom_node.domain import workitem_changes as changes
@@ -132,6 +133,11 @@ def worklist_engine(tmp_path, worklist_schema):
     """A database of its own."""
     shutil.copy(worklist_schema, tmp_path / "worklist.db")
     engine = open_database(f"sqlite:///{tmp_path / 'worklist.db'}")
+
+    @event.listens_for(engine, "connect")
+    def _need_not_survive(connection, _record):
+        connection.execute("PRAGMA synchronous=OFF")
+
     yield engine
     engine.dispose()
 
