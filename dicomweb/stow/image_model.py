@@ -44,7 +44,10 @@ class ImageModel:
     def _get(self, tag: str) -> Any:
         attribute = self._model.get(tag)
         values = attribute.get("Value") if isinstance(attribute, dict) else None
-        return values[0] if isinstance(values, list) and values else None
+        value = values[0] if isinstance(values, list) and values else None
+        if isinstance(value, list | dict):
+            raise SopClassMismatch(f"{_NAMES.get(tag, tag)} is malformed")
+        return value
 
     def _number(self, tag: str) -> int | None:
         value = self._get(tag)

@@ -48,6 +48,8 @@ _CODESTREAMS = frozenset(
     }
 )
 _VIDEOS = frozenset({"video/mp4", "video/mpeg", "video/mpeg2", "video/h264", "video/h265"})
+#: Cameras add bytes behind a picture's end.
+_TAIL_BYTES = 4096
 _NATIVE = frozenset({"1.2.840.10008.1.2", str(ExplicitVRLittleEndian)})
 #: What a picture's encoding fits besides: a lossless stream is a valid one of the syntax that allows both.
 _WITHIN: dict[str, tuple[str, ...]] = {
@@ -130,8 +132,16 @@ def _head(part: BulkPart) -> bytes:
     return part.stream.read(HEAD_BYTES)
 
 
+def _ends(part: BulkPart) -> bool:
+    """Whether the end marker, which JPEG, JPEG-LS and JPEG 2000 share, stands where it should."""
+    part.stream.seek(max(0, _whole(part).size - _TAIL_BYTES))
+    return b"\xff\xd9" in part.stream.read(_TAIL_BYTES)
+
+
 def _codestreams(parts: Sequence[BulkPart], named: str | None, image: ImageModel) -> PixelData:
     pictures = [describe(_head(part)) for part in parts]
+    if not all(map(_ends, parts)):
+        raise InvalidInstance("a picture is cut off: its end marker is missing; send it again")
     first = pictures[0]
     if any(_form(picture) != _form(first) for picture in pictures):
         raise SopClassMismatch("the frames of an instance differ in size, samples or encoding")

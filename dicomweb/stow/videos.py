@@ -52,7 +52,7 @@ def describe_video(stream: BinaryIO) -> Video:
     size = stream.seek(0, 2)
     try:
         video = _mp4(stream, size) if head[4:8] == b"ftyp" else _mpeg2(head)
-    except (struct.error, IndexError) as exc:
+    except (struct.error, IndexError, ValueError) as exc:
         raise InvalidInstance("a video's headers are broken; send it again") from exc
     finally:
         stream.seek(0)
