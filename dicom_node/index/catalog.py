@@ -183,7 +183,7 @@ def _row(entry: CatalogEntry) -> dict[str, Any]:
         "listed": True,
         "instance_number": first_integer(entry.attributes, INSTANCE_NUMBER),
         "attributes": dumps(entry.attributes),
-        "summary": dumps({tag: v for tag, v in entry.attributes.items() if tag in SUMMARY_TAGS}),
+        "summary": dumps({tag: entry.attributes[tag] for tag in SUMMARY_TAGS & entry.attributes.keys()}),
     }
 
 

@@ -55,6 +55,7 @@ _REQUESTS: Final = "00400275"
 #: Scheduled Procedure Step ID and Requested Procedure ID.
 REQUEST_ID_TAGS: Final = ("00400009", "00401001")
 _TIMEZONE: Final = "00080201"
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 #: Values in one statement; databases bound them.
 _CHUNK: Final = 500
 
@@ -134,7 +135,7 @@ def derive_levels(connection: Connection, study_instance_uid: str) -> None:
 
 def dumps(attributes: Attributes) -> str:
     """Compact JSON, ASCII only: every database takes it as it is."""
-    return json.dumps(attributes, separators=(",", ":"))
+    return _ENCODER.encode(attributes)
 
 
 def _study_row(study: Attributes) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydicom.datadict import dictionary_VR, keyword_for_tag, private_dictionary_VR
 
 from dicom_node.domain.attribute_levels import level_of
+from dicom_node.index.attributes import clean
 from dicom_node.index.date_times import EARLIEST, LATEST, offset_s, read_bounds
 from dicom_node.index.keys import Options, read_test
 from dicom_node.index.periods import Period, partner
@@ -111,7 +112,8 @@ def read_conditions(query: CatalogQuery) -> list[Condition]:
     """
     options = Options(query.fuzzy, query.empty_matching, query.multiple_matching)
     keys: dict[tuple[str, ...], str] = {}
-    for path, raw in query.matches.items():
+    for path, sent in query.matches.items():
+        raw = clean(sent)
         if not _PATH.fullmatch(path) or path.count(".") >= _MAX_DEPTH:
             raise ValueError("a matching key is no tag, or no tags joined by dots")
         if path == TIMEZONE and raw.strip():

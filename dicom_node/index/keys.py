@@ -40,6 +40,8 @@ _LISTS: Final = frozenset({"AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"})
 _COMMA_LISTS: Final = frozenset({"AS", "AT", "CS"})
 #: Values of one list.
 _MAX_LIST: Final = 1000
+#: Characters of one value: the catalogue holds no longer ones.
+_MAX_LENGTH: Final = 1024
 EMPTY_VALUE: Final = '""'
 
 
@@ -161,6 +163,8 @@ def _items(vr: str, value: str, options: Options) -> Sequence[str]:
 def _single(vr: str, value: str, options: Options) -> Test | None:
     if not value.strip("*"):
         return None
+    if len(value) > _MAX_LENGTH:
+        raise ValueError(f"at most {_MAX_LENGTH} characters")
     if vr == "AT":
         return Text(re.sub(r"[(),\s]", "", value).upper())
     if vr != "PN":

@@ -29,6 +29,8 @@ from dicom_node.index.tables.catalog import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from sqlalchemy import ColumnElement, Connection
 
     from dicom_node.domain.catalog import CatalogQuery
@@ -62,17 +64,17 @@ def search(connection: Connection, query: CatalogQuery) -> CatalogPage:
     clauses = Clauses(connection.dialect.name)
     scope = narrowed(connection, clauses, query, read_conditions(query))
     if query.level is QueryLevel.STUDY:
-        return _studies(connection, scope, query)
+        return _studies(connection, clauses, scope, query)
     if query.level is QueryLevel.SERIES:
         return _series(connection, clauses, scope, query)
     return _instances(connection, clauses, scope, query)
 
 
-def _studies(connection: Connection, scope: Scope, query: CatalogQuery) -> CatalogPage:
+def _studies(connection: Connection, clauses: Clauses, scope: Scope, query: CatalogQuery) -> CatalogPage:
     rows = select(_STUDIES.study_instance_uid).where(*scope.study).order_by(*ORDER)
     uids = connection.execute(_paged(rows, query.limit, query.offset)).scalars().all()
     count = select(func.count()).select_from(catalog_studies).where(*scope.study)
-    documents = Documents(connection, uids)
+    documents = Documents(connection, clauses, ((uid, "") for uid in uids))
     return CatalogPage(
         tuple(documents.study(uid) for uid in uids),
         _total(connection, count, query, len(uids)),
@@ -92,8 +94,8 @@ def _series(connection: Connection, clauses: Clauses, scope: Scope, query: Catal
         .order_by(*ORDER, _SERIES.series_instance_uid)
     )
     pairs = connection.execute(_paged(rows, query.limit, seek.offset)).all() if seek.studies else []
-    documents = Documents(connection, seek.studies, [pair[1] for pair in pairs])
-    page = tuple(documents.study(study) | documents.series(study, series) for study, series in pairs)
+    documents = Documents(connection, clauses, _with_studies(pairs))
+    page = tuple(documents.series(study, series) for study, series in pairs)
     return CatalogPage(page, seek.total, scope.missing)
 
 
@@ -106,17 +108,17 @@ def _instances(connection: Connection, clauses: Clauses, scope: Scope, query: Ca
     )
     if scope.undecided:
         kept = _undecided(connection, rows.where(*scope.study), scope, query)
-        return CatalogPage(_merged(connection, kept), scope.total, scope.missing)
+        return CatalogPage(_merged(connection, clauses, kept), scope.total, scope.missing)
     if scope.instance and not scope.by_class:
         rows = rows.where(*scope.study)
         found = connection.execute(_paged(rows, query.limit, query.offset)).all()
         count = select(func.count()).select_from(rows.order_by(None).subquery())
         total = _total(connection, count, query, len(found))
-        return CatalogPage(_merged(connection, found), total, scope.missing)
+        return CatalogPage(_merged(connection, clauses, found), total, scope.missing)
     seek = Seek(connection, scope.study, _instance_weights(scope), _STUDIES.instance_count, query)
     rows = rows.where(clauses.among(_INSTANCES.study_instance_uid, seek.studies))
     page = connection.execute(_paged(rows, query.limit, seek.offset)).all() if seek.studies else ()
-    return CatalogPage(_merged(connection, page), seek.total, scope.missing)
+    return CatalogPage(_merged(connection, clauses, page), seek.total, scope.missing)
 
 
 def _wanted(scope: Scope, query: CatalogQuery) -> ColumnElement[str]:
@@ -157,14 +159,18 @@ def _undecided(connection: Connection, rows: Select[Any], scope: Scope, query: C
     return kept
 
 
-def _merged(connection: Connection, rows: Any) -> tuple[Attributes, ...]:
+def _merged(connection: Connection, clauses: Clauses, rows: Any) -> tuple[Attributes, ...]:
     """The rows' attributes over those of their series and studies."""
-    studies = {row[0] for row in rows}
-    documents = Documents(connection, studies, {row[1] for row in rows})
-    return tuple(
-        documents.study(study) | documents.series(study, series) | json.loads(attributes)
-        for study, series, attributes in rows
-    )
+    pairs = {(row[0], row[1]) for row in rows}
+    documents = Documents(connection, clauses, _with_studies(pairs))
+    above = {pair: documents.series(*pair) for pair in pairs}
+    return tuple(above[row[0], row[1]] | json.loads(row[2]) for row in rows)
+
+
+def _with_studies(pairs: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for study, series in pairs:
+        yield study, ""
+        yield study, series
 
 
 def _paged(rows: Select[Any], limit: int | None, offset: int) -> Select[Any]:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import ColumnElement, and_, cast, false, func, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, cast, false, func, or_, select, tuple_, union_all
+from sqlalchemy import Text as Text_
 from sqlalchemy.dialects.postgresql import JSONB
 
 from dicom_node.domain.attribute_levels import MODALITIES_IN_STUDY
@@ -113,10 +114,24 @@ class Clauses:
         """Whether a column has one of the values, however many there are."""
         if len(values) <= _MAX_PARAMETERS:
             return column.in_(values)
-        listed = json.dumps(list(values))
         if self._sqlite:
-            return column.in_(select(func.json_each(listed).table_valued("value").c.value))
-        return column.in_(select(func.jsonb_array_elements_text(cast(listed, JSONB))))
+            each = func.json_each(json.dumps(list(values))).table_valued("value")
+            return column.in_(select(each.c.value))
+        return column.in_(select(func.jsonb_array_elements_text(cast(list(values), JSONB))))
+
+    def pairs(
+        self, first: ColumnElement[str], second: ColumnElement[str], values: Collection[tuple[str, str]]
+    ) -> ColumnElement[bool]:
+        """Whether two columns have one of the pairs of values, however many there are."""
+        parts: list[ColumnElement[str]]
+        if self._sqlite:
+            # A list of row values would be compared with every row; a subquery of texts uses the index.
+            one = func.json_each(json.dumps(list(values))).table_valued("value").c.value
+            parts = [cast(func.json_extract(one, f"$[{at}]"), Text_) for at in (0, 1)]
+        else:
+            each = func.jsonb_array_elements(cast(list(values), JSONB)).column_valued("pair")
+            parts = [func.jsonb_extract_path_text(each, str(at)) for at in (0, 1)]
+        return tuple_(first, second).in_(select(*parts))
 
     def glob(self, column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
         """Whether all of a column's text fits a pattern of `*` and `?`, case and all."""
@@ -152,6 +167,8 @@ class Clauses:
     def _modalities(self, test: Test) -> Clause:
         column = catalog_studies.c.modalities
         match test:
+            case Text(pattern) if "\n" in pattern:
+                return Clause(None, False)
             case Text(pattern) if not test.wild:
                 return Clause(self.contains(column, f"\n{pattern}\n"), True)
             case Text(pattern):

@@ -148,10 +148,9 @@ def _narrow_series(
         .where(*scope.study, *scope.series)
     )
     found = _read(connection, clauses, scope, rows, undecided)
-    scope.series.append(clauses.among(series.study_instance_uid, sorted({row[0] for row in found})))
     # The same series may lie in two studies, of which one matches.
-    pairs = [f"{row[0]} {row[1]}" for row in found]
-    scope.series.append(clauses.among(series.study_instance_uid + " " + series.series_instance_uid, pairs))
+    pairs = [(row[0], row[1]) for row in found]
+    scope.series.append(clauses.pairs(series.study_instance_uid, series.series_instance_uid, pairs))
 
 
 def _narrow_instances(clauses: Clauses, scope: Scope, conditions: Sequence[Condition]) -> None:

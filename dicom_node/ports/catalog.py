@@ -29,7 +29,9 @@ class Catalog(Protocol):
         Raises
         ------
         ValueError
-            If a match value is malformed (a date range, say); the message names the attribute.
+            If a key or its value is malformed (a date range, say); the message names the attribute.
+        SearchTooBroad
+            If too much would have to be read for keys that are not indexed.
         """
 
     def find(

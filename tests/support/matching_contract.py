@@ -226,6 +226,12 @@ class MatchingContract:
         assert ([row["0020000D"]["Value"] for row in page.rows], page.uncompared) == ([["2.25.2"]], 1)
         assert self.find(catalog, {"00104000": '""'}, empty_matching=True) == ["3"]
 
+    @pytest.mark.parametrize("level", [STUDY, SERIES, INSTANCE])
+    def test_long_lists_of_uids_match_any(self, catalog, level):
+        catalog.publish([entry(n) for n in range(1, 12)])
+        uids = ",".join(["2.25.1", *(f"1.2.{n}" for n in range(1000)), "2.25.11"])
+        assert [uid.partition(".")[0] for uid in self.find(catalog, {"0020000D": uids}, level)] == ["11", "1"]
+
     def test_search_that_would_read_too_much_is_refused(self, catalog, monkeypatch):
         monkeypatch.setattr(search_scope, "MAX_READ", 3)
         catalog.publish([entry(n, t00280010={"vr": "US", "Value": [5]}) for n in range(1, 5)])
