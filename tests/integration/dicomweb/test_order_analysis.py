@@ -3,14 +3,18 @@
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from processes import eventually
+from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from workitem_samples import code, model, order
+
+from dicom_node.cli.main import app
+from dicom_node.domain.errors import NodeError
 
 pytestmark = pytest.mark.integration
 
@@ -145,13 +149,21 @@ def test_study_that_no_model_fits_cancels_the_work_item_with_the_reason(
     assert value(progress, "00741238").startswith("no route")
 
 
-def test_analysis_is_ordered_and_watched_from_the_command_line(orderer):
-    def run(*arguments, code=0):
-        command = [sys.executable, "-m", "dicom_node.cli", "worklist", *arguments]
-        command += ["--config", str(orderer.node.configuration)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+@pytest.fixture
+def closed_clients(monkeypatch):
+    """Commands leave their connections to the end of the process; here that is the test's."""
+    opened, kind = [], httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **options: opened.append(kind(**options)) or opened[-1])
+    yield
+    for client in opened:
+        client.close()
+
+
+def test_analysis_is_ordered_and_watched_from_the_command_line(orderer, closed_clients):
+    def run(*arguments):
+        done = CliRunner().invoke(app, ["worklist", *arguments, "--config", str(orderer.node.configuration)])
+        assert done.exit_code == 0, done.output
+        return done.output
 
     uid = run("order", "1.2.3.4.5", "--patient-id", "CANARY-ID", "--priority", "HIGH").strip()
     assert value(orderer.get(uid), "00741200") == "HIGH"
@@ -163,7 +175,9 @@ def test_analysis_is_ordered_and_watched_from_the_command_line(orderer):
     assert "CANCELED" in shown
     assert "no longer needed" in shown
     assert "CANARY" not in shown
-    assert "404" in run("show", "2.25.404", code=1)
+    missing = CliRunner().invoke(app, ["worklist", "show", "2.25.404", "--url", orderer.node.url])
+    assert isinstance(missing.exception, NodeError)
+    assert "404" in str(missing.exception)
 
 
 def test_another_system_claims_what_is_not_the_nodes(orderer, small_t1_series):
