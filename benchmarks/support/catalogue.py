@@ -93,9 +93,7 @@ def _study(chosen: random.Random, number: int, instances: int, drawn: Drawn) -> 
         drawn.series.append((study, series))
         kind = modality or modalities[0] or "CT"
         share = instances // len(modalities) + (index < instances % len(modalities))
-        entries += [
-            _instance(of_study, series, index + 1, at + 1, kind) for at in range(max(share, 1))
-        ]
+        entries += [_instance(of_study, series, index + 1, at + 1, kind) for at in range(max(share, 1))]
     drawn.instances.append(entries[chosen.randrange(len(entries))].sop_instance_uid)
     drawn.total += len(entries)
     return entries
