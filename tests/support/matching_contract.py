@@ -7,7 +7,7 @@ from sqlalchemy import select
 from dicom_node.domain.catalog import CatalogKind, CatalogQuery, QueryLevel
 from dicom_node.domain.errors import SearchTooBroad
 from dicom_node.index import search_scope
-from dicom_node.index.tables.catalog import DERIVED
+from dicom_node.index.tables.catalog import DERIVED, catalog_instances
 
 STUDY, SERIES, INSTANCE = QueryLevel.STUDY, QueryLevel.SERIES, QueryLevel.INSTANCE
 _UID = {STUDY: "0020000D", SERIES: "0020000E", INSTANCE: "00080018"}
@@ -279,8 +279,17 @@ class MatchingContract:
                 pages += [row[_UID[level]]["Value"][0].removeprefix("2.25.") for row in page.rows]
             assert pages == whole
 
+    @pytest.mark.parametrize("tag", ["00280010", "00200032", "00081030", "00080060"])
+    def test_rows_hold_what_is_asked_for(self, catalog, tag):
+        catalog.publish([entry(1, t00280010={"vr": "US", "Value": [512]}, t00200032="1\\2\\3")])
+        known = catalog.search(CatalogQuery(INSTANCE)).rows[0]
+        (row,) = catalog.search(CatalogQuery(INSTANCE, attributes=frozenset({tag, "00080018"}))).rows
+        assert {key: row[key] for key in (tag, "00080018")} == {key: known[key] for key in (tag, "00080018")}
+
     def test_nothing_derived_is_left_of_what_is_withdrawn(self, catalog, engine):
         catalog.publish([entry(1, t00400275=sequence({"00400009": "S1"}))])
         catalog.withdraw_sources("study1")
         with engine.connect() as connection:
             assert [t.name for t in DERIVED if connection.execute(select(t)).first() is not None] == []
+            kept = connection.execute(select(catalog_instances.c.attributes, catalog_instances.c.summary))
+            assert kept.all() == [("{}", None)]

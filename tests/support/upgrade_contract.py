@@ -47,6 +47,8 @@ class UpgradeContract:
         assert row["00201208"]["Value"] == [4]
         assert catalog.search(CatalogQuery(QueryLevel.SERIES)).total == 2
         assert catalog.search(CatalogQuery(QueryLevel.INSTANCE, matches={"00200013": "1"})).total == 4
+        asked = CatalogQuery(QueryLevel.INSTANCE, attributes=frozenset({"00200013"}), limit=1)
+        assert catalog.search(asked).rows[0]["00200013"]["Value"] == [1]
         fuzzy = CatalogQuery(QueryLevel.STUDY, matches={"00100010": "annon"}, fuzzy=True)
         assert catalog.search(fuzzy).total == 1
         with pytest.raises(Gone):
