@@ -5,6 +5,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import dicomweb_node
 import httpx
 import pytest
 from processes import eventually
@@ -77,9 +78,24 @@ class Orderer:
 
 
 @pytest.fixture(scope="module")
-def quiet_node(module_node):
+def archive():
+    """A DICOMweb archive with one study of a knee."""
+    archived = dicomweb_node.Node()
+    for number in range(1, 4):
+        archived.publish(
+            dicomweb_node.slice_dataset(
+                number, study="1.2.826.7", series="1.2.826.7.1", BodyPartExamined="KNEE"
+            )
+        )
+    with dicomweb_node.Served(archived.app) as served:
+        yield served.url
+
+
+@pytest.fixture(scope="module")
+def quiet_node(module_node, archive):
     """A node whose studies are complete by orders only."""
-    return module_node(completion={"quiet_s": 600})
+    sources = [{"name": "archive", "url": archive}]
+    return module_node(completion={"quiet_s": 600}, dicomweb={"sources": sources})
 
 
 @pytest.fixture
@@ -147,6 +163,18 @@ def test_study_that_no_model_fits_cancels_the_work_item_with_the_reason(
     progress = value(orderer.get(uid), "00741002")
     assert value(value(progress, "0074100E"), "00080100") == "110522"
     assert value(progress, "00741238").startswith("no route")
+
+
+def test_study_that_is_not_here_is_fetched_from_the_archive_that_the_order_names(orderer, archive):
+    uid = "2.25.1005"
+    retrieval = model(RetrieveURL=f"{archive}/studies/1.2.826.7")
+    named = model(StudyInstanceUID="1.2.826.7", WADORSRetrievalSequence=retrieval)
+    body = order(StudyInstanceUID="1.2.826.7", InputInformationSequence=named)
+    assert orderer.node.http.post(f"/dicom-web/workitems?{uid}", json=body, headers=JSON).status_code == 201
+    eventually(lambda: orderer.state(uid) == "CANCELED", 60, "the end of the work item")
+    assert orderer.node.study("1.2.826.7")["received"]["instances"] == 3
+    progress = value(orderer.get(uid), "00741002")
+    assert value(value(progress, "0074100E"), "00080100") == "110522"
 
 
 @pytest.fixture
