@@ -1,7 +1,7 @@
 """QIDO-RS searches on a large catalogue: milliseconds of each kind of request, on SQLite and PostgreSQL.
 
     python benchmarks/qido.py [--studies 1000] [--instances 50000] [--requests 40] [--database sqlite]
-                              [--database postgresql] [--folder DIR] [--json FILE]
+                              [--database postgresql] [--folder DIR] [--url URL] [--json FILE]
 
 The catalogue is filled with invented studies (two to five series, CT headers of some 70 attributes), by
 `SqlCatalog.publish` as the pipeline does: 10,000 studies of 1,000,000 instances take five minutes and 5 GB
@@ -9,7 +9,7 @@ for each database, the defaults seconds. Each kind of request is then asked with
 same for each database), first of `SqlCatalog.search`, then over HTTP of a uvicorn process of its own with
 one connection; both include what makes the response. On a shared machine the processor time of the asking
 process, beside, varies less than the wall time; PostgreSQL's server is not in it. With `--folder` a filled
-SQLite database is kept and used again.
+SQLite database is kept and used again, with `--url` any other.
 """
 
 from __future__ import annotations
@@ -167,12 +167,15 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=40)
     parser.add_argument("--database", action="append", choices=["sqlite", "postgresql"])
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--url", help="of a database that is kept, instead of --database")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     found: list[Measurement] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
-        for name in options.database or ["sqlite"]:
+        if options.url:
+            found += run(options.url.partition(":")[0].partition("+")[0], options.url, options)
+        for name in options.database or ([] if options.url else ["sqlite"]):
             if name == "sqlite":
                 found += run(name, f"sqlite:///{folder / 'catalogue.db'}", options)
             else:
