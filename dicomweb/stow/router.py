@@ -55,6 +55,7 @@ def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLi
         offer = negotiate(accept_of(request), _OFFERS)
         root = service_root(request)
         content_type = _content_type(request)
+        _refuse_encoded(request)
         uploads.refuse_large(request)
         if (announced_bytes(request) or BLOCK_BYTES) >= BLOCK_BYTES:
             # Before a large body comes in; a small one asks when it is stored.
@@ -119,6 +120,23 @@ def _content_type(request: Request) -> MediaType:
             + f", {DICOM}, {DICOM_JSON}, {DICOM_XML}"
         },
     )
+
+
+def _refuse_encoded(request: Request) -> None:
+    """Bodies come as they are; a compressed one is refused as RFC 9110 §12.5.3 has it.
+
+    Raises
+    ------
+    Problem
+        415 with Accept-Encoding.
+    """
+    if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "send the body without Content-Encoding; images are compressed by their transfer syntax",
+            code="unsupported-content-encoding",
+            headers={"Accept-Encoding": "identity"},
+        )
 
 
 def _warning(report: StoreReport) -> dict[str, str]:

@@ -133,6 +133,16 @@ def test_full_disk_under_a_large_part_is_503(support: Any) -> None:
     assert "retry-after" in response.headers
 
 
+@pytest.mark.clause("8.4")
+def test_compressed_body_is_415_and_told_what_to_send(client: Any, support: Any, one: bytes) -> None:
+    body, kind = support.multipart(one)
+    response = client.post(URL, content=body, headers={**kind, "Content-Encoding": "gzip"})
+    assert response.status_code == 415
+    assert response.headers["accept-encoding"] == "identity"
+    plain = client.post(URL, content=body, headers={**kind, "Content-Encoding": "identity"})
+    assert plain.status_code == 200
+
+
 @pytest.mark.clause("8.6.1")
 @pytest.mark.parametrize(
     "kind",

@@ -73,6 +73,16 @@ def test_study_comes_in_one_request_as_it_is_stored(pacs: MisbehavingArchive, fe
     assert "transfer-syntax=*" in pacs.accepted[-1]
 
 
+def test_node_fetches_from_a_node(node: Any, support: Any) -> None:
+    for series, number in (("2.25.20", 1), ("2.25.20", 2), ("2.25.21", 1)):
+        node.publish(support.slice_dataset(number, series=series))
+    with support.Served(node.app) as server:
+        fetching = Fetching(server.url)
+        assert fetching.archive.find_studies(StudyQuery(patient_id="P-1")) == [STUDY]
+        fetching.fetch()
+    assert sorted(fetching.got) == ["2.25.20.1", "2.25.20.2", "2.25.21.1"]
+
+
 @pytest.mark.parametrize("ignores", [False, True])
 def test_long_lists_are_read_page_by_page(
     pacs: MisbehavingArchive, fetching: Fetching, monkeypatch: pytest.MonkeyPatch, ignores: bool
