@@ -13,6 +13,8 @@ from highdicom.seg import SegmentationTypeValues, SegmentDescription
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sr.codedict import codes
 
+pytestmark = pytest.mark.clause("10.4.1.1.6")
+
 OHIF = "multipart/related; type=application/octet-stream; transfer-syntax=*"
 OCTETS = 'multipart/related; type="application/octet-stream"'
 
@@ -38,6 +40,7 @@ def multi(node: Any, support: Any) -> Any:
     return node.publish(support.slice_dataset(1, NumberOfFrames=4))
 
 
+@pytest.mark.clause("8.7.3.3.1")
 @pytest.mark.parametrize("accept", [OHIF, OCTETS, "*/*", 'multipart/related; type="*/*"', None])
 def test_native_frame_is_octets_in_explicit_little_endian(
     client: Any, multi: Any, support: Any, accept: str | None
@@ -57,6 +60,7 @@ def test_frame_list_comes_in_the_order_asked(client: Any, multi: Any, support: A
     assert frames == [pixels[210:280], pixels[:70], pixels[:70]]
 
 
+@pytest.mark.clause("8.5")
 @pytest.mark.parametrize(
     ("frames", "status"),
     [
@@ -80,6 +84,7 @@ def test_instance_without_pixels_has_no_frames(client: Any, node: Any, support: 
     assert client.get(url_of(node.publish(ds), 1), OHIF).status_code == 404
 
 
+@pytest.mark.clause("8.7.3.3.2")
 @pytest.mark.parametrize(
     ("name", "media_type"),
     [
@@ -113,6 +118,7 @@ def test_compressed_frames_come_as_stored_bit_for_bit(
         assert response.headers["content-type"].startswith(f'multipart/related; type="{kind}"')
 
 
+@pytest.mark.clause("8.7.3.3.1")
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(
     "name",
@@ -155,6 +161,7 @@ def test_frame_in_several_fragments_is_joined(client: Any, node: Any, support: A
         assert [g.rstrip(b"\0") for g in got] == [frames[2].rstrip(b"\0"), frames[9].rstrip(b"\0")]
 
 
+@pytest.mark.clause("8.7.8")
 def test_what_cannot_be_made_is_406(client: Any, node: Any, support: Any) -> None:
     entry = node.publish(support.sample_bytes("MR_small_RLE.dcm"))
     for accept in (
@@ -167,6 +174,7 @@ def test_what_cannot_be_made_is_406(client: Any, node: Any, support: Any) -> Non
         assert client.get(url_of(entry, 1), accept).status_code == 406
 
 
+@pytest.mark.clause("8.7.3.5")
 def test_one_frame_can_come_as_a_single_part(client: Any, multi: Any) -> None:
     response = client.get(url_of(multi, 1), "application/octet-stream")
     assert response.headers["content-type"].startswith("application/octet-stream")
@@ -214,6 +222,7 @@ def segmentation(support: Any, rows: int, columns: int, slices: int) -> tuple[py
     return seg, mask
 
 
+@pytest.mark.clause("8.7.3.3.1")
 @pytest.mark.parametrize(("rows", "columns", "slices"), [(7, 5, 6), (181, 217, 3), (16, 8, 4), (3, 3, 1)])
 def test_one_bit_frames_are_packed_and_begin_at_a_byte(
     client: Any, node: Any, support: Any, rows: int, columns: int, slices: int
@@ -232,6 +241,7 @@ def test_one_bit_frames_are_packed_and_begin_at_a_byte(
         assert not bits[rows * columns :].any()
 
 
+@pytest.mark.clause("8.7.3.3.1")
 def test_float_pixels_are_served(client: Any, node: Any, support: Any) -> None:
     ds = support.slice_dataset(1, NumberOfFrames=2)
     del ds.PixelData
@@ -250,6 +260,7 @@ def test_truncated_pixel_data_gives_the_frames_that_are_there(client: Any, node:
     assert client.get(url_of(entry, 3), OHIF).status_code == 404
 
 
+@pytest.mark.clause("8.5")
 def test_broken_encapsulation_is_404_and_not_a_server_error(client: Any, node: Any, support: Any) -> None:
     ds = read(support, "MR_small_RLE.dcm")
     ds.PixelData = b"\xfe\xff\x00\xe0\xff\xff\xff\x00broken"
