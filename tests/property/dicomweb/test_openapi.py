@@ -53,7 +53,7 @@ KNOWN = {
     "workitem": "1.2.3",
 }
 BOUNDED = settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,

@@ -16,7 +16,7 @@ CHECKED = list(
     CHECKS.get_by_names(["not_a_server_error", "status_code_conformance", "content_type_conformance"])
 )
 BOUNDED = settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,
