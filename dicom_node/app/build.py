@@ -158,6 +158,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             http=http,
             warm_up=(work.start, pulls.start, *built.warm_up, retention.start),
             stop_first=(work.stop, pulls.stop),
+            farewell=work.farewell,
             close=(retention.stop, built.engine.close, built.close_database),
         )
     )

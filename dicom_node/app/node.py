@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 import sys
@@ -56,6 +57,8 @@ class Parts:
     ----------
     stop_first
         Ends what feeds the node by itself, before anything else stops.
+    farewell
+        Called while connections are open still, for who waits at their other ends.
     """
 
     settings: Settings
@@ -67,6 +70,20 @@ class Parts:
     warm_up: tuple[Callable[[], None], ...]
     close: tuple[Callable[[], None], ...]
     stop_first: tuple[Callable[[], None], ...] = ()
+    farewell: Callable[[], None] = lambda: None
+
+
+class _Server(uvicorn.Server):
+    """An HTTP server that says farewell before it closes connections."""
+
+    def __init__(self, config: uvicorn.Config, farewell: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._farewell = farewell
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop serving."""
+        await asyncio.to_thread(self._farewell)
+        await super().shutdown(sockets)
 
 
 class Node:
@@ -123,7 +140,7 @@ class Node:
         config = uvicorn.Config(
             self._parts.http, log_config=None, access_log=False, timeout_graceful_shutdown=5
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config, self._parts.farewell)
         try:
             self._server.run(sockets=[listener])
         finally:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
+from dicom_node.domain.errors import NodeError
 from dicom_node.domain.workitem import coded
 from dicom_node.domain.workitem_events import node_status
 from dicom_node.pipeline.polling import PollingThread
@@ -22,8 +25,12 @@ if TYPE_CHECKING:
     from dicom_node.ports.worklist import InputSource, Worklist
     from dicom_node.settings import Settings
 
+log = structlog.get_logger(__name__)
+
 #: Seconds between two looks at work items.
 LOOK_S: Final = 0.5
+#: Seconds that subscribers have to take the news that the node goes down.
+FAREWELL_S: Final = 2.0
 #: How long events wait for a subscriber that is away.
 EVENTS_KEPT: Final = timedelta(days=1)
 
@@ -61,11 +68,14 @@ class WorklistWork:
         Stops performing; what is claimed goes on at the next start.
     expire
         Deletes what ended long ago.
+    farewell
+        Tells subscribers that listen that the node goes down, and ends their connections.
     """
 
     start: Callable[[], None]
     stop: Callable[[], None]
     expire: Callable[[], int]
+    farewell: Callable[[], None]
 
 
 def build_worklist_work(
@@ -100,7 +110,15 @@ def build_worklist_work(
         kept = timedelta(days=settings.worklist.retention_days)
         return worklist.store.expire(now - kept, now - EVENTS_KEPT)
 
-    return WorklistWork(start, polling.stop, expire)
+    def farewell() -> None:
+        if worklist.signal.heard:
+            try:
+                worklist.store.announce(node_status("GOING DOWN"))
+            except NodeError as exc:
+                log.warning("worklist.farewell_failed", code=exc.code)
+        worklist.signal.close(FAREWELL_S)
+
+    return WorklistWork(start, polling.stop, expire, farewell)
 
 
 class PulledInput:

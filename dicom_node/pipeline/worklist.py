@@ -29,24 +29,44 @@ class EventSignal:
     """Wakes who waits for events, in this process."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._listeners: list[Callable[[], None]] = []
+        self._closed = False
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens."""
+        with self._changed:
+            return bool(self._listeners)
+
+    @property
+    def closed(self) -> bool:
+        """Whether no more events come: who has taken all that are there can go."""
+        return self._closed
 
     def notify(self) -> None:
         """Call every listener."""
-        with self._lock:
+        with self._changed:
             listeners = list(self._listeners)
         for listener in listeners:
             listener()
 
+    def close(self, timeout_s: float) -> None:
+        """Let listeners end, and wait for them."""
+        self._closed = True
+        self.notify()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._listeners, timeout_s)
+
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have it called, from any thread; returns how to end that."""
-        with self._lock:
+        with self._changed:
             self._listeners.append(listener)
 
         def stop() -> None:
-            with self._lock:
+            with self._changed:
                 self._listeners.remove(listener)
+                self._changed.notify_all()
 
         return stop
 

@@ -87,8 +87,9 @@ class InputFinder:
         """Whether the analysis can begin, or has.
 
         A study that is still received can where every instance that the work item lists is here; without
-        a list, or where the node fetches it itself, the end of receiving decides. One that has ended answers a work item that was there before its end,
-        or while its input is; after the purge it must be sent again.
+        a list, or where the node fetches it itself, the end of receiving decides. One that has ended
+        answers a work item that was there before its end, or while its input is; after the purge it must
+        be sent again.
         """
         if study is None:
             return False

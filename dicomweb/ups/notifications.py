@@ -40,6 +40,8 @@ _CLOSED_BY_FAULT: Final = 1011
 async def follow(service: WorklistService, ae_title: str) -> AsyncGenerator[QueuedEvent | None]:
     """The events of a subscriber, those first that nobody received; `None` now and then where none come.
 
+    It ends when the node goes down and all were sent.
+
     An event counts as received when the next is asked for.
     """
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
@@ -58,6 +60,8 @@ async def follow(service: WorklistService, ae_title: str) -> AsyncGenerator[Queu
                 yield queued
                 after = max(after, queued.id)
                 await run_in_threadpool(service.store.delivered, [queued.id])
+            if not found and service.signal.closed:
+                return
             if not found:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(woken.wait(), LOOK_S)

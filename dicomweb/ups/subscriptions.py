@@ -10,7 +10,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from fastapi import Request
+from fastapi import Request  # noqa: TC002 (FastAPI reads the annotations of handlers)
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 

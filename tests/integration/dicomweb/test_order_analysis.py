@@ -217,6 +217,25 @@ def test_another_system_claims_what_is_not_the_nodes(orderer, small_t1_series):
     assert orderer.state(uid) == "IN PROGRESS"
 
 
+def test_node_that_goes_down_says_so_and_ends_connections(start_node):
+    node = start_node()
+    assert (
+        node.http.post("/dicom-web/workitems/1.2.840.10008.5.1.4.34.5/subscribers/WATCH").status_code == 201
+    )
+    told = []
+    with connect(f"{node.url.replace('http', 'ws')}/dicom-web/subscribers/WATCH", proxy=None) as channel:
+        # What is told after a subscription says that the channel is followed.
+        body = order(ScheduledStationNameCodeSequence=code("OTHER"))
+        node.http.post("/dicom-web/workitems?2.25.1", json=body, headers=JSON)
+        while value(told[-1] if told else {}, "00001002") != 5:
+            told.append(json.loads(channel.recv(timeout=30)))
+        node.stop()
+        told.append(json.loads(channel.recv(timeout=30)))
+        with pytest.raises(ConnectionClosed):
+            channel.recv(timeout=30)
+    assert value(told[-1], "00741242") == "GOING DOWN"
+
+
 def test_page_of_another_site_opens_no_channel(orderer):
     with pytest.raises((ConnectionClosed, Exception)) as caught:
         connect(
