@@ -38,7 +38,7 @@ ELSEWHERE = "elsewhere"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 DOCUMENT = "/openapi.json"
 _OFFERS = (Offer(WADL), Offer(JSON), Offer(XML))
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
 def create_capabilities_router(

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 #: What a browser needs to hear of content that came out of a data set.
 PICTURE_HEADERS = {"X-Content-Type-Options": "nosniff"}
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+#: A browser that is led to a film shows it in a page of its own, which loads the same address.
+_FILM_POLICY = "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 
 
 def create_rendered_router(service: RetrieveService, metrics: Metrics, service_name: str) -> APIRouter:
@@ -105,6 +107,8 @@ def picture_response(request: Request, picture: Picture, *headers: dict[str, str
         merged |= fields
     if picture.media_type.startswith(("text/html", "text/xml")):
         merged["Content-Security-Policy"] = _PAGE_POLICY
+    elif picture.media_type.startswith("video/"):
+        merged["Content-Security-Policy"] = _FILM_POLICY
     if picture.parts is not None:
         return multipart_response(picture.parts, picture.media_type, merged)
     return single_response(request, Part(Whole(picture.content or b""), picture.media_type), merged)

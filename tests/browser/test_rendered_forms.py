@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dicomweb_node import Node, Served
+from playwright.sync_api import expect
 from rendered_samples import cine, report
+
+from viewer.headers import SecurityHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,19 +23,17 @@ def served() -> Iterator[str]:
     node.publish(cine())
     sr = report(1)
     node.publish(sr)
+    node.app.add_middleware(SecurityHeaders)
     with Served(node.app) as server:
         yield server.url
 
 
 def test_film_plays(served: str, open_page: Any) -> None:
     page = open_page(f"{served}/studies/2.25.10/series/2.25.20/instances/2.25.20.1/rendered?accept=video/mp4")
-    page.wait_for_function("document.querySelector('video')?.readyState >= 2")
-    shown = page.evaluate(
-        "(({videoWidth, videoHeight, duration}) => [videoWidth, videoHeight, duration])"
-        "(document.querySelector('video'))"
-    )
-    assert shown[:2] == [46, 32]
-    assert shown[2] == pytest.approx(1.25, abs=0.05)
+    film = page.locator("video")
+    expect(film).to_have_js_property("videoWidth", 46)
+    assert film.evaluate("film => film.videoHeight") == 32
+    assert film.evaluate("film => film.duration") == pytest.approx(1.25, abs=0.05)
 
 
 def test_report_is_a_page(served: str, open_page: Any) -> None:
