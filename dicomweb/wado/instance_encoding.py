@@ -25,7 +25,7 @@ from dicomweb.byte_order import convert_binaries
 from dicomweb.byte_source import Made, Span, Whole
 from dicomweb.errors import not_acceptable
 from dicomweb.part10 import READ_ERRORS
-from dicomweb.wado.frames import DECODE_ERRORS, is_compressed, native_bytes
+from dicomweb.wado.frames import DECODE_ERRORS, native_bytes
 from dicomweb.wado.transcoding import LOSSY, can_encode, decode_frame, encode_frame
 
 if TYPE_CHECKING:
@@ -195,13 +195,3 @@ def _split(ds: FileDataset, syntax: str) -> tuple[bytes, bytes]:
     if len(tail):
         write_dataset(behind, tail)
     return out.getvalue(), behind.getvalue()
-
-
-def is_sent_as_stored(stored: str) -> bool:
-    """Whether instances of this transfer syntax can go out as their bytes are."""
-    return stored not in NEVER_SENT
-
-
-def is_native(stored: str) -> bool:
-    """Whether pixel data of this transfer syntax needs no decoding."""
-    return not is_compressed(stored)
