@@ -95,15 +95,13 @@ class UriEndpoint:
             )
         if _wants_dicom(accept, asked):
             refuse_image_parameters(params)
-            return self._dicom(request, entry, asked, headers)
+            return self._dicom(request, entry, asked.transfer_syntax or _named_syntax(accept), headers)
         return self._rendered(request, entry, asked, accept, headers)
 
     def _dicom(
-        self, request: Request, entry: CatalogEntry, asked: UriRequest, headers: dict[str, str]
+        self, request: Request, entry: CatalogEntry, syntax: str | None, headers: dict[str, str]
     ) -> Response:
-        wanted = (
-            DICOM if asked.transfer_syntax is None else f"{DICOM}; transfer-syntax={asked.transfer_syntax}"
-        )
+        wanted = DICOM if syntax is None else f"{DICOM}; transfer-syntax={syntax}"
         offers = [offer for offer in dicom_offers([entry.transfer_syntax_uid], 1) if not offer.multipart]
         offer = negotiate(wanted, offers)
         content, _ = self._service.instance(entry, offer.transfer_syntax or "*")
@@ -168,3 +166,9 @@ def _wants_dicom(accept: str | None, asked: UriRequest) -> bool:
         return False
     others = [wanted.quality for wanted in ranges if wanted.name not in {DICOM, "*/*"}]
     return max(named) >= max(others, default=0.0)
+
+
+def _named_syntax(accept: str | None) -> str | None:
+    """The transfer syntax that stands with application/dicom itself, if one does."""
+    named = (wanted.transfer_syntax for wanted in parse_accept(accept) if wanted.name == DICOM)
+    return next(named, None)

@@ -103,6 +103,10 @@ def test_transfer_syntax_is_converted_on_demand(client: Any, node: Any, support:
         response = ask(client, **ids, transferSyntax=asked)
         ds = pydicom.dcmread(io.BytesIO(response.content))
         assert ds.file_meta.TransferSyntaxUID == got
+    ids["contentType"] = "application/dicom; transfer-syntax=1.2.840.10008.1.2.5"
+    ds = pydicom.dcmread(io.BytesIO(ask(client, **ids).content))
+    assert ds.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.5"
+    ids["contentType"] = "application/dicom"
     assert ask(client, **ids, transferSyntax="1.2.840.10008.1.2").status_code == 406
     assert ask(client, **ids, transferSyntax="rle").status_code == 400
 
