@@ -6,6 +6,7 @@ import base64
 import io
 from typing import Any
 
+import numpy as np
 import pydicom
 import pytest
 
@@ -150,3 +151,47 @@ def test_encapsulated_html_is_never_served_as_html(client: Any, node: Any, suppo
     entry = node.publish(ds)
     response = client.get(f"{url_of(entry)}/bulkdata/00420011", "*/*")
     assert response.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.clause("F.2.6")
+@pytest.mark.parametrize(
+    ("keyword", "key", "vr", "code"),
+    [("FloatPixelData", "7FE00008", "OF", "<f4"), ("DoubleFloatPixelData", "7FE00009", "OD", "<f8")],
+)
+@pytest.mark.parametrize("large", [False, True], ids=["scanned", "read"])
+def test_float_pixels_are_right_in_metadata_bulk_data_and_frames(
+    client: Any, node: Any, support: Any, keyword: str, key: str, vr: str, code: str, large: bool
+) -> None:
+    """PS3.3 §C.7.6.24, §C.7.6.25: two frames of 3 by 5 samples, the second one with NaN and infinity."""
+    values = np.linspace(-1, 1, 30, dtype=code)
+    values[20:23] = np.nan, np.inf, -np.inf
+    ds = support.slice_dataset(
+        1, rows=3, columns=5, NumberOfFrames=2, BitsAllocated=np.dtype(code).itemsize * 8
+    )
+    del ds.PixelData
+    setattr(ds, keyword, values.tobytes())
+    if large:
+        ds.PerFrameFunctionalGroupsSequence = [pydicom.Dataset() for _ in range(2000)]
+    url = url_of(node.publish(ds))
+    model = client.get(f"{url}/metadata").json()[0]
+    assert model[key] == {"vr": vr, "BulkDataURI": f"http://node.test{url}/bulkdata/{key}"}
+    assert "7FE00010" not in model
+    assert client.get(model[key]["BulkDataURI"], "application/octet-stream").content == values.tobytes()
+    second = client.get(f"{url}/frames/2", "application/octet-stream").content
+    assert second == values[15:].tobytes()
+    assert client.get(url, "application/dicom").content == support.to_bytes(ds)
+
+
+@pytest.mark.clause("F.2.6")
+def test_values_within_sequences_are_named_and_fetched(client: Any, node: Any, support: Any) -> None:
+    ds = support.slice_dataset(1)
+    icon = support.slice_dataset(1, rows=64, columns=64, BitsAllocated=8)
+    item = pydicom.Dataset()
+    for name in ("Rows", "Columns", "BitsAllocated", "PixelData"):
+        item[name] = icon[name]
+    ds.IconImageSequence = [pydicom.Dataset(), item]
+    url = url_of(node.publish(ds))
+    model = client.get(f"{url}/metadata").json()[0]
+    uri = model["00880200"]["Value"][1]["7FE00010"]["BulkDataURI"]
+    assert uri.endswith("/bulkdata/00880200/1/7FE00010")
+    assert client.get(uri, "application/octet-stream").content == item.PixelData
