@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from dicom_node.domain import workitem as ups
 from dicom_node.domain.study import ENDED, StudyState
 from dicom_node.domain.workitem import first, items
+from dicom_node.domain.workitem_checks import is_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def references(model: Model) -> list[InputReference]:
     found: dict[str, InputReference] = {}
     for item in items(model, ups.INPUT_INFORMATION):
         study = str(first(item, ups.STUDY_INSTANCE_UID) or "")
-        if study:
+        if is_uid(study):
             known = found.get(study, InputReference(study, frozenset()))
             found[study] = InputReference(
                 study,

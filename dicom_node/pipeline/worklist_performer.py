@@ -17,12 +17,12 @@ import structlog
 
 from dicom_node.domain import workitem as ups
 from dicom_node.domain import workitem_changes as changes
-from dicom_node.domain.errors import NodeError, NotFound
+from dicom_node.domain.errors import InternalError, NodeError, NotFound
 from dicom_node.domain.study import ENDED, StudyState
 from dicom_node.domain.workitem import Change, RunLink, WorkitemRefused, WorkitemState, first, items
 from dicom_node.pipeline import worklist_output as output
 from dicom_node.pipeline.worklist_input import InputFinder, references
-from dicom_node.pipeline.worklist_times import passed
+from dicom_node.pipeline.worklist_times import passed, zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,6 +116,8 @@ class Performer:
             except NodeError as exc:
                 # One work item that cannot go on must not hold up the others.
                 log.warning("worklist.step_failed", code=exc.code, reason=str(exc))
+            except Exception as exc:  # noqa: BLE001  the runner of steps: the same holds for faults of ours
+                log.error("worklist.step_failed", reason=str(InternalError.of(exc)))
         return mine
 
     def _step(self, item: Workitem) -> bool:
@@ -129,8 +131,8 @@ class Performer:
         """Claim a work item that is addressed to the node once its input is here."""
         if not self._addressed(item):
             return False
-        now = self._clock.now()
-        if passed(first(item.attributes, ups.EXPIRATION_DATETIME), now):
+        now, zone = self._clock.now(), zone_of(item.attributes)
+        if passed(first(item.attributes, ups.EXPIRATION_DATETIME), now, zone):
             self._give_up(item, output.discontinued(output.EXPIRED, "it was not begun before it expired"))
             return True
         wanted = items(item.attributes, ups.WORKITEM_CODES)
@@ -146,7 +148,7 @@ class Performer:
             )
             self._give_up(item, output.discontinued(output.REJECTED, reason))
             return True
-        if not passed(first(item.attributes, ups.START_DATETIME), now):
+        if not passed(first(item.attributes, ups.START_DATETIME), now, zone):
             return True
         study = self._finder.study(studies[0])
         if not self._finder.available(item, studies[0], study):

@@ -2,7 +2,7 @@
 
 References
 ----------
-PS3.5 §6.2 (DT).
+PS3.5 §6.2 (DT), PS3.3 §C.12.1 (Timezone Offset From UTC).
 """
 
 from __future__ import annotations
@@ -11,12 +11,18 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Final
 
+from dicom_node.domain.workitem import first
+
 if TYPE_CHECKING:
     from datetime import tzinfo
 
+    from dicom_node.domain.workitem import Model
+
 _PARTS: Final = re.compile(
-    r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.(\d{1,6}))?([+-]\d{4})?", re.ASCII
+    r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.(\d{1,6}))?([+-](?:[01]\d|2[0-3])[0-5]\d)?",
+    re.ASCII,
 )
+_OFFSET: Final = re.compile(r"[+-]([01]\d|2[0-3])[0-5]\d", re.ASCII)
 
 
 def passed(value: object, now: datetime, local: tzinfo | None = None) -> bool:
@@ -29,6 +35,12 @@ def passed(value: object, now: datetime, local: tzinfo | None = None) -> bool:
     """
     moment = read_moment(str(value or ""), local)
     return moment is not None and moment <= now
+
+
+def zone_of(model: Model) -> tzinfo | None:
+    """The zone that a data set gives for its values without an offset; `None` where it gives none."""
+    offset = str(first(model, "00080201") or "")
+    return _zone(offset) if _OFFSET.fullmatch(offset) else None
 
 
 def read_moment(text: str, local: tzinfo | None = None) -> datetime | None:

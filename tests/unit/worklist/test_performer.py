@@ -70,6 +70,21 @@ class TestAddressing:
         bench.worklist.clock.time += timedelta(minutes=1)
         assert bench.tick() is WorkitemState.IN_PROGRESS
 
+    def test_times_without_an_offset_are_in_the_zone_of_the_work_item(self, bench):
+        bench.set(StudyState.PROCESSING)
+        soon = (bench.worklist.clock.now() + timedelta(hours=2)).strftime("%Y%m%d%H%M%S")
+        bench.order(ScheduledProcedureStepStartDateTime=soon, TimezoneOffsetFromUTC="+0300")
+        assert bench.tick() is WorkitemState.IN_PROGRESS
+
+    def test_fault_in_one_work_item_holds_up_no_other(self, bench, capsys):
+        bench.worklist.create("2.25.1", StudyInstanceUID="9.9.9")
+        bench.set(StudyState.PROCESSING)
+        bench.order()
+        known = bench.node.uid
+        bench.node.uid = lambda uid: 1 // 0 if uid == "9.9.9" else known(uid)
+        assert bench.tick() is WorkitemState.IN_PROGRESS
+        assert "9.9.9" not in capsys.readouterr().err
+
     def test_expired_work_item_is_canceled(self, bench):
         bench.order(ScheduledProcedureStepExpirationDateTime="20260101")
         assert bench.tick() is WorkitemState.CANCELED
@@ -80,6 +95,7 @@ class TestAddressing:
         [
             {"InputInformationSequence": None, "StudyInstanceUID": None},
             {"InputInformationSequence": [model(StudyInstanceUID=uid) for uid in ("1.2.3.4", "1.2.3.5")]},
+            {"InputInformationSequence": model(StudyInstanceUID="../x"), "StudyInstanceUID": None},
         ],
     )
     def test_work_item_for_no_study_or_several_is_refused(self, bench, changes):
