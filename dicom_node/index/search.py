@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, literal, select
 
 from dicom_node.domain.attribute_levels import SUMMARY_TAGS, level_of
 from dicom_node.domain.catalog import CatalogPage, QueryLevel
@@ -71,15 +71,16 @@ def search(connection: Connection, query: CatalogQuery) -> CatalogPage:
 
 
 def _studies(connection: Connection, clauses: Clauses, scope: Scope, query: CatalogQuery) -> CatalogPage:
-    rows = select(_STUDIES.study_instance_uid).where(*scope.study).order_by(*ORDER)
-    uids = connection.execute(_paged(rows, query.limit, query.offset)).scalars().all()
     count = select(func.count()).select_from(catalog_studies).where(*scope.study)
-    documents = Documents(connection, clauses, ((uid, "") for uid in uids))
-    return CatalogPage(
-        tuple(documents.study(uid) for uid in uids),
-        _total(connection, count, query, len(uids)),
-        scope.missing,
-    )
+    # What conditions leave is counted along with the page: they are met once.
+    counted = func.count().over() if scope.study else literal(None)
+    rows = select(_STUDIES.study_instance_uid, counted).where(*scope.study).order_by(*ORDER)
+    found = connection.execute(_paged(rows, query.limit, query.offset)).all()
+    total = found[0][1] if found else None
+    if total is None:
+        total = _total(connection, count, query, len(found))
+    documents = Documents(connection, clauses, ((row[0], "") for row in found))
+    return CatalogPage(tuple(documents.study(row[0]) for row in found), total, scope.missing)
 
 
 def _series(connection: Connection, clauses: Clauses, scope: Scope, query: CatalogQuery) -> CatalogPage:

@@ -88,7 +88,8 @@ catalog_sop_classes = Table(
     Column("series_instance_uid", Uid, primary_key=True),
     Column("sop_class_uid", Uid, primary_key=True),
     Column("instance_count", Integer, nullable=False),
-    Index(None, "sop_class_uid", "study_instance_uid"),
+    # All that a count of instances by SOP Class needs.
+    Index("ix_catalog_sop_classes_counts", "sop_class_uid", "study_instance_uid", "instance_count"),
 )
 
 catalog_documents = Table(

@@ -15,14 +15,14 @@ def upgrade() -> None:
     """Add the column and an index; instances without it are read whole."""
     op.add_column("catalog_instances", sa.Column("summary", sa.Text(), nullable=True))
     op.create_index(
-        "ix_catalog_sop_classes_sop_class_uid_study_instance_uid",
+        "ix_catalog_sop_classes_counts",
         "catalog_sop_classes",
-        ["sop_class_uid", "study_instance_uid"],
+        ["sop_class_uid", "study_instance_uid", "instance_count"],
         unique=False,
     )
 
 
 def downgrade() -> None:
     """Remove them."""
-    op.drop_index("ix_catalog_sop_classes_sop_class_uid_study_instance_uid", "catalog_sop_classes")
+    op.drop_index("ix_catalog_sop_classes_counts", "catalog_sop_classes")
     op.drop_column("catalog_instances", "summary")
