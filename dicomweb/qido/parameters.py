@@ -100,12 +100,12 @@ def parse_search(
         study_instance_uid=study,
         series_instance_uid=series,
         matches=_filtering(matches, fields),
-        fuzzy=_flag("fuzzymatching", options),
-        empty_matching=_flag("emptyvaluematching", options),
-        multiple_matching=_flag("multiplevaluematching", options),
+        fuzzy=flag_option("fuzzymatching", options),
+        empty_matching=flag_option("emptyvaluematching", options),
+        multiple_matching=flag_option("multiplevaluematching", options),
         attributes=asked_for(level, fields, across_studies=study is None, across_series=series is None),
-        limit=min(_integer("limit", options, MAX_ROWS), MAX_ROWS),
-        offset=min(_integer("offset", options, 0), _MAX_OFFSET),
+        limit=min(integer_option("limit", options, MAX_ROWS), MAX_ROWS),
+        offset=min(integer_option("offset", options, 0), _MAX_OFFSET),
     )
     return Search(query, fields)
 
@@ -121,14 +121,14 @@ def tag_path(name: str) -> str:
     tags = []
     pieces = name.split(".")
     if len(pieces) > _MAX_DEPTH:
-        raise bad_request(f"{_shown(name)}: at most {_MAX_DEPTH - 1} sequences around an attribute")
+        raise bad_request(f"{shown(name)}: at most {_MAX_DEPTH - 1} sequences around an attribute")
     for piece in pieces:
         tag = int(piece, 16) if _HEX.fullmatch(piece) else tag_for_keyword(piece)
         if tag is None or not (keyword_for_tag(tag) or tag >> 16 & 1):
-            raise bad_request(f"{_shown(name)} is no query parameter and no DICOM attribute")
+            raise bad_request(f"{shown(name)} is no query parameter and no DICOM attribute")
         tags.append(f"{tag:08X}")
     if any(_known_vr(tag) not in {"SQ", None} for tag in tags[:-1]):
-        raise bad_request(f"{_shown(name)}: only a sequence has attributes within")
+        raise bad_request(f"{shown(name)}: only a sequence has attributes within")
     return ".".join(tags)
 
 
@@ -136,18 +136,18 @@ def _add_match(matches: dict[str, str], fields: Fields, level: QueryLevel, name:
     path = tag_path(name)
     first, last = path[:8], path[-8:]
     if path.startswith(("0000", "0002")):
-        raise bad_request(f"{_shown(name)} is no attribute of a data set")
+        raise bad_request(f"{shown(name)} is no attribute of a data set")
     key_level = level_of(first)
     if key_level.depth > level.depth:
         raise bad_request(
-            f"{_shown(name)} belongs to the {key_level} level; search /{_RESOURCES[key_level]} for it"
+            f"{shown(name)} belongs to the {key_level} level; search /{_RESOURCES[key_level]} for it"
         )
     if any(ord(character) < 0x20 and character not in "\t\n\r\f" for character in value):
-        raise bad_request(f"the value of {_shown(name)} has control characters")
+        raise bad_request(f"the value of {shown(name)} has control characters")
     fields.add(path)
     if path in matches and matches[path] != value and value and matches[path]:
         if _known_vr(last) != "UI":
-            raise bad_request(f"{_shown(name)} is given twice; only UIDs may be given as a list")
+            raise bad_request(f"{shown(name)} is given twice; only UIDs may be given as a list")
         value = f"{matches[path]},{value}"
     matches[path] = value or matches.get(path, "")
 
@@ -177,7 +177,14 @@ def _filtering(matches: dict[str, str], fields: Fields) -> dict[str, str]:
     return {tag: value for tag, value in matches.items() if tag not in naming}
 
 
-def _integer(name: str, options: dict[str, str], default: int) -> int:
+def integer_option(name: str, options: dict[str, str], default: int) -> int:
+    """An option's number, from 0.
+
+    Raises
+    ------
+    Problem
+        400 if it is none.
+    """
     text = options.get(name)
     if text is None:
         return default
@@ -186,12 +193,20 @@ def _integer(name: str, options: dict[str, str], default: int) -> int:
     return int(text)
 
 
-def _flag(name: str, options: dict[str, str]) -> bool:
+def flag_option(name: str, options: dict[str, str]) -> bool:
+    """Whether an option is `true`; `False` where it is not given.
+
+    Raises
+    ------
+    Problem
+        400 if it is neither `true` nor `false`.
+    """
     text = options.get(name, "false").lower()
     if text not in {"true", "false"}:
         raise bad_request(f"{name} is true or false")
     return text == "true"
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """A parameter's name for an error."""
     return f"{name[:64]!r}"

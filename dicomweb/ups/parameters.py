@@ -11,11 +11,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
+from pydicom.datadict import dictionary_VR, keyword_for_tag
 
 from dicom_node.domain.workitem import TRANSACTION_UID, WorkitemQuery
 from dicom_node.domain.workitem_checks import is_uid
 from dicomweb.errors import bad_request
+from dicomweb.qido.parameters import flag_option, integer_option, shown, tag_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,13 +26,11 @@ if TYPE_CHECKING:
 #: Rows in one response where the client sets no limit, or a larger one.
 MAX_ROWS: Final = 1000
 _MAX_OFFSET: Final = 10**9
-_MAX_DEPTH: Final = 5
 _OPTIONS: Final = frozenset(
     {"limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching"}
 )
 #: Of every transaction.
 _COMMON: Final = frozenset({"accept", "charset"})
-_HEX: Final = re.compile(r"[0-9A-Fa-f]{8}")
 #: A comma that parts two pairs of a filter; one without a name behind it belongs to the value.
 _NEXT_PAIR: Final = re.compile(r",(?=[A-Za-z0-9.]+=)")
 _BARE_UID: Final = re.compile(r"[0-9.]+")
@@ -69,15 +68,15 @@ def parse_search(params: Iterable[tuple[str, str]]) -> WorkitemSearch:
             path = _match_path(name)
             include.add(path.split(".")[0])
             if path in matches:
-                raise bad_request(f"{_shown(name)} is given twice; give a list of values as one")
+                raise bad_request(f"{shown(name)} is given twice; give a list of values as one")
             matches[path] = value
     query = WorkitemQuery(
         matches=matches,
-        fuzzy=_flag("fuzzymatching", options),
-        empty=_flag("emptyvaluematching", options),
-        multiple=_flag("multiplevaluematching", options),
-        limit=min(_integer("limit", options, MAX_ROWS), MAX_ROWS),
-        offset=min(_integer("offset", options, 0), _MAX_OFFSET),
+        fuzzy=flag_option("fuzzymatching", options),
+        empty=flag_option("emptyvaluematching", options),
+        multiple=flag_option("multiplevaluematching", options),
+        limit=min(integer_option("limit", options, MAX_ROWS), MAX_ROWS),
+        offset=min(integer_option("offset", options, 0), _MAX_OFFSET),
     )
     return WorkitemSearch(query, None if everything else frozenset(include))
 
@@ -111,7 +110,7 @@ def parse_subscription(params: Iterable[tuple[str, str]]) -> Subscribing:
                 matches[_match_path(key.strip())] = wanted
         elif name not in _COMMON:
             matches[_match_path(name)] = value
-    return Subscribing(_flag("deletionlock", options), matches)
+    return Subscribing(flag_option("deletionlock", options), matches)
 
 
 def query_uid(request: Request, *names: str) -> str | None:
@@ -135,51 +134,11 @@ def query_uid(request: Request, *names: str) -> str | None:
     return uid
 
 
-def tag_path(name: str) -> str:
-    """Tags joined by dots, of keywords or hexadecimal tags joined by dots.
-
-    Raises
-    ------
-    Problem
-        400 if the dictionary does not know one.
-    """
-    pieces = name.split(".")
-    if len(pieces) > _MAX_DEPTH:
-        raise bad_request(f"{_shown(name)}: sequences are nested less deeply in a work item")
-    tags = []
-    for piece in pieces:
-        tag = int(piece, 16) if _HEX.fullmatch(piece) else tag_for_keyword(piece)
-        if tag is None or not (keyword_for_tag(tag) or tag >> 16 & 1):
-            raise bad_request(f"{_shown(name)} is no query parameter and no DICOM attribute")
-        tags.append(f"{tag:08X}")
-    return ".".join(tags)
-
-
 def _match_path(name: str) -> str:
     path = tag_path(name)
     last = path.split(".")[-1]
     if path == TRANSACTION_UID:
         raise bad_request("TransactionUID cannot be searched for (PS3.4 Table CC.2.5-3)")
     if keyword_for_tag(int(last, 16)) and dictionary_VR(int(last, 16)) == "SQ":
-        raise bad_request(f"{_shown(name)} is a sequence: name an attribute of its items behind a dot")
+        raise bad_request(f"{shown(name)} is a sequence: name an attribute of its items behind a dot")
     return path
-
-
-def _integer(name: str, options: dict[str, str], default: int) -> int:
-    text = options.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise bad_request(f"{name} is an integer from 0")
-    return int(text)
-
-
-def _flag(name: str, options: dict[str, str]) -> bool:
-    text = options.get(name, "false").lower()
-    if text not in {"true", "false"}:
-        raise bad_request(f"{name} is true or false")
-    return text == "true"
-
-
-def _shown(name: str) -> str:
-    return f"{name[:64]!r}"
