@@ -203,10 +203,8 @@ class PictureService:
     ) -> bytes:
         step = -(-len(chosen) // MAX_ANIMATION)
         rate = frame_rate(instance.dataset) / step
-        images = (
-            self._renderer.render(instance, number - 1, rendering, scene.presentation)
-            for number in chosen[::step]
-        )
+        indices = [number - 1 for number in chosen[::step]]
+        images = self._renderer.render_all(instance, indices, rendering, scene.presentation)
         if media_type == GIF:
             return encode_animation(list(images), round(1000 / rate))
         film = encode_mp4(images, rate)

@@ -32,11 +32,11 @@ from dicomweb.wado.grayscale import (
 )
 from dicomweb.wado.rendering_parameters import DEFAULT_QUALITY
 from dicomweb.wado.shutters import apply_shutter
-from dicomweb.wado.video import decode_frame, is_video, stored_stream
+from dicomweb.wado.video import decode_frames, is_video, stored_stream
 from dicomweb.wado.viewports import fit, pixel_aspect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -88,8 +88,29 @@ class FrameRenderer:
         Problem
             406 if it cannot be decoded or transformed here.
         """
+        (image,) = self.render_all(instance, (index,), rendering, presentation)
+        return image
+
+    def render_all(
+        self,
+        instance: ParsedInstance,
+        indices: Sequence[int],
+        rendering: Rendering,
+        presentation: PresentationState | None = None,
+    ) -> Iterator[Image.Image]:
+        """Several frames in their order, each as `render` makes it."""
+        for index, pixels in zip(indices, _frames(instance, indices), strict=True):
+            yield self._render(instance, pixels, index, rendering, presentation)
+
+    def _render(
+        self,
+        instance: ParsedInstance,
+        pixels: NDArray[Any],
+        index: int,
+        rendering: Rendering,
+        presentation: PresentationState | None,
+    ) -> Image.Image:
         ds = instance.dataset
-        pixels = _pixels(instance, index)
         try:
             steps = steps_of(ds, index) if presentation is None else presentation.steps(ds, index)
             image = Image.fromarray(self._display(pixels, instance, index, rendering.window, steps))
@@ -144,7 +165,7 @@ class FrameRenderer:
         count = frame_count(instance)
         found = []
         for index in sorted({round(n * (count - 1) / (_SAMPLED_FRAMES - 1)) for n in range(_SAMPLED_FRAMES)}):
-            pixels = stored_values(_pixels(instance, index), instance.dataset)
+            pixels = stored_values(instance.frames.pixels(index), instance.dataset)
             padding = padding_of(pixels, instance.dataset)
             limits = value_limits(modality_values(pixels, steps.modality), padding)
             if limits is not None:
@@ -165,10 +186,14 @@ def frame_count(instance: ParsedInstance) -> int:
     return instance.frames.count
 
 
-def _pixels(instance: ParsedInstance, index: int) -> NDArray[Any]:
-    if is_video(instance.transfer_syntax_uid):
-        return decode_frame(stored_stream(instance), index)
-    return instance.frames.pixels(index)
+def _frames(instance: ParsedInstance, indices: Sequence[int]) -> Iterator[NDArray[Any]]:
+    if not is_video(instance.transfer_syntax_uid):
+        yield from (instance.frames.pixels(index) for index in indices)
+    elif list(indices) == sorted(set(indices)):
+        yield from decode_frames(stored_stream(instance), indices)
+    else:
+        for index in indices:
+            yield from decode_frames(stored_stream(instance), (index,))
 
 
 def telling_frame(instance: ParsedInstance) -> int:

@@ -83,13 +83,15 @@ def frame_rate(ds: FileDataset) -> float:
     return DEFAULT_RATE
 
 
-def decode_frame(stream: bytes, index: int) -> NDArray[np.uint8]:
-    """A frame of a stored stream, counted from 0, shape (rows, columns, 3), RGB.
+def decode_frames(stream: bytes, indices: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
+    """Frames of a stored stream, counted from 0 and in ascending order, shape (rows, columns, 3), RGB.
+
+    The stream is decoded once from its start to the last of them.
 
     Raises
     ------
     NotFound
-        If the stream has no such frame.
+        If the stream lacks one of them.
     Problem
         406 if no decoder reads it.
     """
@@ -98,15 +100,17 @@ def decode_frame(stream: bytes, index: int) -> NDArray[np.uint8]:
         try:
             if not capture.isOpened():
                 raise not_acceptable("the video cannot be decoded here; retrieve it as application/dicom")
-            for _ in range(index):
-                if not capture.grab():
+            place = 0
+            for index in indices:
+                while place < index and capture.grab():
+                    place += 1
+                found, frame = capture.read()
+                if place != index or not found:
                     raise NotFound("the video has no such frame")
-            found, frame = capture.read()
+                place += 1
+                yield np.ascontiguousarray(frame[..., ::-1])
         finally:
             capture.release()
-    if not found:
-        raise NotFound("the video has no such frame")
-    return np.ascontiguousarray(frame[..., ::-1])
 
 
 @cache

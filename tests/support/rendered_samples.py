@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pydicom
 from dicomweb_node import sample_bytes, slice_dataset, to_bytes
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import MPEG4HP41, EncapsulatedPDFStorage, SegmentationStorage
+from pydicom.uid import MPEG2MPML, MPEG4HP41, EncapsulatedPDFStorage, SegmentationStorage
 
 from dicomweb.wado.colour import LABEL_MAP_SEGMENTATION_STORAGE
 from dicomweb.wado.video import encode_mp4
@@ -56,6 +59,22 @@ def stored_video(frames: int = 4) -> tuple[Dataset, bytes]:
     )
     ds.file_meta.TransferSyntaxUID = MPEG4HP41
     ds.PixelData = encapsulate([stream + b"\0" * (len(stream) % 2)])
+    ds["PixelData"].is_undefined_length = True
+    return ds, stream
+
+
+def mpeg2(frames: int = 12) -> tuple[Dataset, bytes]:
+    """An instance of an MPEG2 transport stream, and this stream."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "film.ts")
+        writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mpg2"), 25.0, (48, 32))
+        for shade in np.linspace(20, 240, frames):
+            writer.write(np.full((32, 48, 3), shade, np.uint8))
+        writer.release()
+        stream = path.read_bytes()
+    ds, _ = stored_video(frames)
+    ds.file_meta.TransferSyntaxUID = MPEG2MPML
+    ds.PixelData = encapsulate([stream])
     ds["PixelData"].is_undefined_length = True
     return ds, stream
 
@@ -114,6 +133,7 @@ CATEGORIES: dict[str, Callable[[], Dataset | bytes]] = {
     "Single frame image": lambda: slice_dataset(1),
     "Multi-frame image": cine,
     "Stored video (H.264 in MP4)": lambda: stored_video()[0],
+    "Stored video (MPEG2)": lambda: mpeg2()[0],
     "Segmentation": lambda: segmentation("BINARY", MASKS, 1),
     "Structured report": lambda: to_bytes(report(1)),
     "Encapsulated PDF": lambda: pdf()[0],

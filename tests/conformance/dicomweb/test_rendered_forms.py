@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom.encaps import encapsulate
-from rendered_samples import MASKS, cine, pdf, report, segmentation, stored_video
+from rendered_samples import MASKS, cine, mpeg2, pdf, report, segmentation, stored_video
 
 from dicomweb.wado.colour import cielab_to_rgb
 
@@ -74,6 +74,29 @@ def test_stored_video_is_given_as_it_is(client: Any, node: Any, support: Any, ac
     response = client.get(f"{URL}/rendered", accept)
     assert response.headers["content-type"] == "video/mp4"
     assert response.content.rstrip(b"\0") == stream.rstrip(b"\0")
+
+
+@pytest.mark.clause("8.7.4")
+def test_stored_mpeg2_is_video_mpeg(client: Any, node: Any, support: Any) -> None:
+    ds, stream = mpeg2()
+    node.publish(ds)
+    response = client.get(f"{URL}/rendered", "video/mpeg")
+    assert (response.headers["content-type"], response.content) == ("video/mpeg", stream)
+
+
+@pytest.mark.clause("8.7.4")
+def test_stored_mpeg2_plays_as_mp4_and_has_pictures(
+    client: Any, node: Any, support: Any, tmp_path: Any
+) -> None:
+    """Browsers do not play MPEG2."""
+    node.publish(mpeg2()[0])
+    film = film_of(client.get(f"{URL}/rendered", "video/mp4").content, tmp_path)
+    assert [frame.mean() < 128 for frame in film] == [True] * 6 + [False] * 6
+    url = f"{URL}/frames/12,1/rendered"
+    parts = support.parts_of(client.get(url, 'multipart/related; type="image/png"'))
+    last, first = (np.asarray(Image.open(io.BytesIO(content))).mean() for _, content in parts)
+    assert last > 200
+    assert first < 60
 
 
 @pytest.mark.clause("8.7.4")
