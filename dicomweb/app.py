@@ -84,16 +84,26 @@ def create_router(
     retrieve = RetrieveService(catalog, cache)
     search = SearchService(catalog, Completion(catalog, lambda ref: cache.get(ref).dataset))
     agent = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in service_name) or "node"
-    services = APIRouter()
     limits = uploads or UploadLimits(max_upload_bytes)
-    services.include_router(create_stow_router(StoreService(receiver), metrics, limits))
-    services.include_router(create_qido_router(search, metrics))
-    services.include_router(create_wado_router(retrieve, metrics))
-    services.include_router(create_rendered_router(retrieve, metrics, agent))
-    services.include_router(create_ups_router(worklist, metrics, agent, worklist_hosts))
+    # Retrieval comes first: a viewer asks for a thousand frames where it searches once.
+    services = _joined(
+        create_wado_router(retrieve, metrics),
+        create_rendered_router(retrieve, metrics, agent),
+        create_qido_router(search, metrics),
+        create_stow_router(StoreService(receiver), metrics, limits),
+        create_ups_router(worklist, metrics, agent, worklist_hosts),
+    )
     transactions = (*studies_transactions(), *worklist_transactions())
     router = DicomwebRouter()
-    router.include_router(services)
-    router.include_router(create_capabilities_router(services, transactions, metrics, agent))
+    capabilities = create_capabilities_router(services, transactions, metrics, agent)
+    router.routes.extend((*services.routes, *capabilities.routes))
     router.uri = create_uri_router(retrieve, metrics, agent)
     return router
+
+
+def _joined(*routers: APIRouter) -> APIRouter:
+    """One router with the routes of several: each router within another costs every request some time."""
+    joined = APIRouter()
+    for router in routers:
+        joined.routes.extend(router.routes)
+    return joined
