@@ -1,4 +1,7 @@
-"""`kill -9` while the node performs a work item: after a restart it goes on, and tells each state once."""
+"""`kill -9` while the node performs a work item: after a restart it goes on, and tells each state once.
+
+Asked to stop, it says that it goes down.
+"""
 
 import contextlib
 import json
@@ -7,6 +10,7 @@ import signal
 import httpx
 import pytest
 from processes import eventually
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from workitem_samples import model, order
 
@@ -52,6 +56,11 @@ def test_claimed_work_item_goes_on_after_a_kill(start_faulty, small_t1_series, w
     with connect(f"{node.url.replace('http', 'ws')}/dicom-web/subscribers/WATCH", proxy=None) as channel:
         while not told or value(told[-1], "00741000") != "CANCELED":
             told.append(json.loads(channel.recv(timeout=30)))
+        node.stop()
+        farewell = json.loads(channel.recv(timeout=30))
+        with pytest.raises(ConnectionClosed):
+            channel.recv(timeout=30)
+    assert value(farewell, "00741242") == "GOING DOWN"
     states = [value(event, "00741000") for event in told if value(event, "00001002") == 1]
     assert states == ["SCHEDULED", "IN PROGRESS", "CANCELED"]
     assert [value(event, "00741242") for event in told if value(event, "00001002") == 4] == ["RESTARTED"]
