@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dicom_node.domain.errors import NodeError, NotFound
+from dicom_node.domain.errors import Gone, NodeError, NotFound
 from dicomweb.errors import Problem, bad_request, not_acceptable
 from dicomweb.media_types import Offer, negotiate
 from dicomweb.multipart import Payload
@@ -120,7 +120,8 @@ class PictureService:
         if not scenes:
             return self._document(entries, accept, root)
         alone = self._retrieve.parsed(scenes[0].entry) if len(scenes) == 1 else None
-        own = _own_film(alone) if alone is not None and numbers is None else None
+        changed = rendering.viewport is not None or rendering.annotation
+        own = _own_film(alone) if alone is not None and numbers is None and not changed else None
         several = alone is not None and len(_frames(scenes[0], alone)) > 1
         offer = negotiate(accept, _image_offers(several=several, own=own.media_type if own else None))
         if rendering.icc_profile not in {None, "no"} and offer.media_type not in WITH_PROFILE:
@@ -159,7 +160,7 @@ class PictureService:
             )
             try:
                 found = self._retrieve.find(target)
-            except NodeError:
+            except (NotFound, Gone):
                 continue
             scenes += [_Scene(image, reference.frames or None, state) for image in found if is_image(image)]
         if not scenes:

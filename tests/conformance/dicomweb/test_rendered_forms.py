@@ -99,6 +99,13 @@ def test_stored_mpeg2_plays_as_mp4_and_has_pictures(
     assert first < 60
 
 
+@pytest.mark.clause("8.3.5.1.3")
+def test_stored_video_is_made_anew_in_a_viewport(client: Any, node: Any, support: Any, tmp_path: Any) -> None:
+    node.publish(stored_video()[0])
+    film = film_of(client.get(f"{URL}/rendered?viewport=24,24", "video/mp4").content, tmp_path)
+    assert [frame.shape for frame in film] == [(16, 24, 3)] * 4
+
+
 @pytest.mark.clause("8.7.4")
 def test_stored_video_has_pictures_too(client: Any, node: Any, support: Any) -> None:
     node.publish(stored_video()[0])
