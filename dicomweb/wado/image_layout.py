@@ -97,6 +97,15 @@ def layout_of_bytes(values: Mapping[int, bytes], keyword: str) -> ImageLayout:
     return _layout({name: value(name) for name in _TAGS}, keyword)
 
 
+def layout_of_json(attributes: Mapping[str, Any], keyword: str) -> ImageLayout:
+    """From a DICOM JSON object."""
+
+    def value(name: str) -> Any:
+        return (attributes.get(f"{_TAGS[name]:08X}", {}).get("Value") or [None])[0]
+
+    return _layout({name: value(name) for name in _TAGS}, keyword)
+
+
 def _layout(values: Mapping[str, Any], keyword: str) -> ImageLayout:
     def number(name: str, otherwise: int) -> int:
         try:

@@ -23,6 +23,7 @@ from dicomweb.wado.compression import json_response, takes_gzip
 from dicomweb.wado.encoding import Part, multipart_response, not_modified, single_response, validators
 from dicomweb.wado.negotiation import frame_offers, negotiate_dicom, negotiate_frames
 from dicomweb.wado.service import RetrieveService, Target, instance_url, parse_frame_list
+from dicomweb.wado.transcoding import TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,6 +84,8 @@ class RetrieveEndpoints:
         known = _known(request, headers)
         if known is not None:
             return known
+        if len(records) > 1 and offer.transfer_syntax in TARGETS:
+            self._service.refuse_unencodable(target_of(request), offer.transfer_syntax)
         parts = self._service.instances(records, offer.transfer_syntax or "*", service_root(request))
         if not offer.multipart:
             return single_response(request, next(parts), headers)

@@ -7,20 +7,23 @@ PS3.18 §10.4.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dicomweb.byte_source import Made, Span, Whole
+from dicomweb.element_scan import PIXEL_KEYWORDS
 from dicomweb.errors import Problem, bad_request, not_acceptable
 from dicomweb.media_types import DICOM, OCTET_STREAM, Offer
 from dicomweb.wado.bulkdata import bulk_paths, locate, value_bytes
 from dicomweb.wado.encoding import Part
+from dicomweb.wado.image_layout import layout_of_json
 from dicomweb.wado.instance_encoding import NEVER_SENT, encode_instance
 from dicomweb.wado.metadata import metadata_json, metadata_model
 from dicomweb.wado.negotiation import NATIVE
-from dicomweb.wado.transcoding import decode_frame, encode_frame
+from dicomweb.wado.transcoding import can_encode, decode_frame, encode_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -133,6 +136,26 @@ class RetrieveService:
             source = self._cache.source(entry.ref)
             return Span(source, 0, source.size), stored
         return encode_instance(self._cache.open(entry.ref), transfer_syntax_uid)
+
+    def refuse_unencodable(self, target: Target, transfer_syntax_uid: str) -> None:
+        """Say before anything goes out that not all images under a target can be compressed so.
+
+        Raises
+        ------
+        NotFound, Gone
+        Problem
+            406
+        """
+        for record in self.locate(target, attributes=True):
+            attributes = json.loads(record.attributes_json)
+            keyword = next((name for tag, name in PIXEL_KEYWORDS.items() if f"{tag:08X}" in attributes), None)
+            if keyword is None or record.transfer_syntax_uid == transfer_syntax_uid:
+                continue
+            image = layout_of_json(attributes, keyword)
+            if not can_encode(image, record.transfer_syntax_uid, transfer_syntax_uid):
+                raise not_acceptable(
+                    "some of the images cannot be given in this transfer syntax; ask for transfer-syntax=*"
+                )
 
     def metadata(self, records: Sequence[CatalogRecord], root: str) -> Iterator[bytes]:
         """JSON of each instance's attributes without bulk data, which is named by URI.

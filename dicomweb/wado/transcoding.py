@@ -41,13 +41,17 @@ _BITS: Final = {
 }
 #: Always with loss (PS3.5 §8.2); others may be either.
 LOSSY: Final = frozenset({"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81"})
+#: Rows and columns that an encoder needs: OpenJPEG divides five times, and CharLS counts on some compression.
+_LEAST_SIDE: Final = {str(JPEGLSLossless): 8, str(JPEG2000Lossless): 32, str(RLELossless): 1}
 _COLOURS: Final = frozenset({"RGB", "YBR_FULL"})
 _GREYS: Final = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
 
 
 def can_encode(image: ImageLayout, stored: str, wanted: str) -> bool:
     """Whether pixel data can be given in a compressed transfer syntax that it is not stored in."""
-    if wanted not in TARGETS or image.keyword != "PixelData" or not (image.rows and image.columns):
+    if wanted not in TARGETS or image.keyword != "PixelData":
+        return False
+    if min(image.rows, image.columns) < _LEAST_SIDE[wanted]:
         return False
     if is_compressed(stored) and not can_decode(stored):
         return False

@@ -232,3 +232,13 @@ def test_pixels_beyond_bits_stored_are_406_where_a_codec_cannot_hold_them(
         else:
             assert response.status_code == 406
     assert retrieve(client, entry, NATIVE).PixelData == ds.PixelData
+
+
+def test_a_series_of_which_one_image_cannot_be_compressed_is_406_before_anything_goes_out(
+    client: Any, node: Any, support: Any
+) -> None:
+    node.publish(support.slice_dataset(1, rows=40, columns=40))
+    node.publish(support.slice_dataset(2, rows=3, columns=3))
+    accept = 'multipart/related; type="application/dicom"; transfer-syntax='
+    assert client.get("/dicom-web/studies/2.25.10", accept + J2K).status_code == 406
+    assert len(support.parts_of(client.get("/dicom-web/studies/2.25.10", accept + RLE))) == 2
