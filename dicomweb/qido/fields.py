@@ -54,9 +54,9 @@ class Fields:
         """What was asked for by name; private attributes go with their Private Creators."""
         taken = {}
         for tag, inner in self.tree.items():
-            found, creator = self._located(attributes, tag)
+            found, creator = self._located(attributes, tag) if self.creators else (tag, None)
             if found in attributes:
-                taken[found] = _pruned(attributes[found], inner)
+                taken[found] = attributes[found] if inner is None else _pruned(attributes[found], inner)
                 if creator is not None:
                     taken[creator] = attributes[creator]
         return taken
@@ -73,11 +73,15 @@ class Fields:
         return "", None
 
 
-def _pruned(attribute: dict[str, Any], tree: Tree | None) -> dict[str, Any]:
-    if tree is None or attribute.get("vr") != "SQ":
+def _pruned(attribute: dict[str, Any], tree: Tree) -> dict[str, Any]:
+    if attribute.get("vr") != "SQ":
         return attribute
     items = [
-        {tag: _pruned(item[tag], inner) for tag, inner in sorted(tree.items()) if tag in item}
+        {
+            tag: item[tag] if inner is None else _pruned(item[tag], inner)
+            for tag, inner in sorted(tree.items())
+            if tag in item
+        }
         for item in attribute.get("Value") or ()
         if isinstance(item, dict)
     ]
