@@ -22,7 +22,7 @@ class Pulls:
         ("https://pacs.example/dicom-web/studies/1.2/series/3", None, "pacs"),
         ("https://pacs.example/dicom-web/other/studies/1.2", None, "other"),
         ("https://pacs.example/dicom-web-of-another/studies/1.2", None, None),
-        ("https://pacs.example.evil/dicom-web", None, None),
+        ("https://pacs.example.test/dicom-web", None, None),
         (None, "ARCHIVE", "pacs"),
         (None, " ARCHIVE ", "pacs"),
         (None, "UNKNOWN", None),
