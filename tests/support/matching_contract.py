@@ -33,9 +33,17 @@ class MatchingContract:
         page = catalog.search(CatalogQuery(level, matches=matches, **more))
         return [row[_UID[level]]["Value"][0].removeprefix("2.25.") for row in page.rows]
 
-    @pytest.mark.parametrize(
-        ("key", "found"),
-        [
+    def test_fuzzy_names_match_by_words_and_sound(self, catalog):
+        catalog.publish(
+            [
+                entry(1, t00100010="Smith^John"),
+                entry(2, t00100010="SMYTHE^JOHN^A"),
+                entry(3, t00100010="Müller^Jean-Pierre"),
+                entry(4, t00100010=name("Schmidt^Eva")),
+                entry(5, t00100010=name("Yamada^Tarou", "山田^太郎", "ﾔﾏﾀﾞ^ﾀﾛｳ")),
+            ]
+        )
+        for key, found in [
             ("Smith", "124"),
             ("SMYTH", "124"),
             ("john smith", "12"),
@@ -55,30 +63,15 @@ class MatchingContract:
             ("*", "12345"),
             ("^^", "12345"),
             ("Nobody", ""),
-        ],
-    )
-    def test_fuzzy_names_match_by_words_and_sound(self, catalog, key, found):
-        catalog.publish(
-            [
-                entry(1, t00100010="Smith^John"),
-                entry(2, t00100010="SMYTHE^JOHN^A"),
-                entry(3, t00100010="Müller^Jean-Pierre"),
-                entry(4, t00100010=name("Schmidt^Eva")),
-                entry(5, t00100010=name("Yamada^Tarou", "山田^太郎", "ﾔﾏﾀﾞ^ﾀﾛｳ")),
-            ]
-        )
-        assert "".join(sorted(self.find(catalog, {"00100010": key}, fuzzy=True))) == found
+        ]:
+            assert "".join(sorted(self.find(catalog, {"00100010": key}, fuzzy=True))) == found, key
 
     def test_fuzzy_names_below_the_study_match_too(self, catalog):
         catalog.publish([entry(1, t00081070=name("Smith^Eva")), entry(2, t00081070=name("Jones^Eva"))])
         assert self.find(catalog, {"00081070": "smyth"}, SERIES, fuzzy=True) == ["1.1"]
         assert self.find(catalog, {"00081070": "smyth"}, SERIES) == []
 
-    @pytest.mark.parametrize(
-        ("key", "found"),
-        [("Doe^*", "12"), ("doe", "1"), ("DOE^J*", "2"), ("*=山*", "3"), ("Ya*=*=やま*", "3"), ("山*", "3")],
-    )
-    def test_literal_names_ignore_case_and_empty_components(self, catalog, key, found):
+    def test_literal_names_ignore_case_and_empty_components(self, catalog):
         catalog.publish(
             [
                 entry(1, t00100010="Doe^^"),
@@ -86,23 +79,28 @@ class MatchingContract:
                 entry(3, t00100010=name("Yamada^Tarou", "山田^太郎", "やまだ^たろう")),
             ]
         )
-        assert "".join(sorted(self.find(catalog, {"00100010": key}))) == found
+        for key, found in [
+            ("Doe^*", "12"),
+            ("doe", "1"),
+            ("DOE^J*", "2"),
+            ("*=山*", "3"),
+            ("Ya*=*=やま*", "3"),
+            ("山*", "3"),
+        ]:
+            assert "".join(sorted(self.find(catalog, {"00100010": key}))) == found, key
 
-    @pytest.mark.parametrize(
-        ("matches", "found"),
-        [
+    def test_ranges_of_date_and_time_are_one_range(self, catalog):
+        moments = [("20260105", "0930"), ("20260105", "1200"), ("20260106", "0300"), ("20260107", "1759")]
+        moments.append(("20260107", "1900"))
+        catalog.publish([entry(n, t00080020=day, t00080030=time) for n, (day, time) in enumerate(moments, 1)])
+        for matches, found in [
             ({"00080020": "20260105-20260107", "00080030": "1000-1800"}, "234"),
             ({"00080020": "20260105-", "00080030": "1000-"}, "2345"),
             ({"00080020": "-20260107", "00080030": "-1800"}, "1234"),
             ({"00080020": "20260105-20260107", "00080030": "09"}, "1"),
             ({"00080020": "20260106", "00080030": "1000-1800"}, ""),
-        ],
-    )
-    def test_ranges_of_date_and_time_are_one_range(self, catalog, matches, found):
-        moments = [("20260105", "0930"), ("20260105", "1200"), ("20260106", "0300"), ("20260107", "1759")]
-        moments.append(("20260107", "1900"))
-        catalog.publish([entry(n, t00080020=day, t00080030=time) for n, (day, time) in enumerate(moments, 1)])
-        assert "".join(sorted(self.find(catalog, matches))) == found
+        ]:
+            assert "".join(sorted(self.find(catalog, matches))) == found, matches
 
     def test_dates_are_in_the_time_zone_of_the_request(self, catalog):
         catalog.publish([entry(1, t00080020="20260105", t00080030="2300", t00080201="+0000"), entry(2)])
@@ -112,9 +110,12 @@ class MatchingContract:
         ranges = {"00080020": "20260106-20260106", "00080030": "0700-0900", "00080201": "+0900"}
         assert self.find(catalog, ranges) == ["1"]
 
-    @pytest.mark.parametrize(
-        ("key", "found"),
-        [
+    def test_date_times_compare_with_their_offset(self, catalog):
+        values = ("20260101120000", "20260101110000-0700", "20260102")
+        catalog.publish(
+            [entry(n, t0040A13A={"vr": "DT", "Value": [value]}) for n, value in enumerate(values, 1)]
+        )
+        for key, found in [
             ("20260101", "12"),
             ("2026010112", "1"),
             ("202601011200-202601011300", "1"),
@@ -122,14 +123,8 @@ class MatchingContract:
             ("20260101230000-0500-", "3"),
             ("-20260101", "12"),
             ("2026", "123"),
-        ],
-    )
-    def test_date_times_compare_with_their_offset(self, catalog, key, found):
-        values = ("20260101120000", "20260101110000-0700", "20260102")
-        catalog.publish(
-            [entry(n, t0040A13A={"vr": "DT", "Value": [value]}) for n, value in enumerate(values, 1)]
-        )
-        assert "".join(one[0] for one in sorted(self.find(catalog, {"0040A13A": key}, INSTANCE))) == found
+        ]:
+            assert "".join(one[0] for one in sorted(self.find(catalog, {"0040A13A": key}, INSTANCE))) == found
 
     def test_keys_of_a_sequence_are_met_by_one_item(self, catalog):
         step, procedure = "00400275.00400009", "00400275.00401001"
@@ -226,11 +221,14 @@ class MatchingContract:
         assert ([row["0020000D"]["Value"] for row in page.rows], page.uncompared) == ([["2.25.2"]], 1)
         assert self.find(catalog, {"00104000": '""'}, empty_matching=True) == ["3"]
 
-    @pytest.mark.parametrize("level", [STUDY, SERIES, INSTANCE])
-    def test_long_lists_of_uids_match_any(self, catalog, level):
+    def test_long_lists_of_uids_match_any(self, catalog):
         catalog.publish([entry(n) for n in range(1, 12)])
-        uids = ",".join(["2.25.1", *(f"1.2.{n}" for n in range(1000)), "2.25.11"])
-        assert [uid.partition(".")[0] for uid in self.find(catalog, {"0020000D": uids}, level)] == ["11", "1"]
+        for level in [STUDY, SERIES, INSTANCE]:
+            uids = ",".join(["2.25.1", *(f"1.2.{n}" for n in range(1000)), "2.25.11"])
+            assert [uid.partition(".")[0] for uid in self.find(catalog, {"0020000D": uids}, level)] == [
+                "11",
+                "1",
+            ]
 
     def test_search_that_would_read_too_much_is_refused(self, catalog, monkeypatch):
         monkeypatch.setattr(search_scope, "MAX_READ", 3)
@@ -242,21 +240,7 @@ class MatchingContract:
             "1.1.1",
         ]
 
-    @pytest.mark.parametrize(
-        ("level", "matches", "total"),
-        [
-            (SERIES, {}, 12),
-            (SERIES, {"00080060": "CT"}, 4),
-            (SERIES, {"00100020": "P2", "00080060": "MR"}, 2),
-            (INSTANCE, {}, 36),
-            (INSTANCE, {"00080060": "CT"}, 12),
-            (INSTANCE, {"00080016": "1.2.840.10008.5.1.4.1.1.4"}, 36),
-            (INSTANCE, {"00080016": "1.2.840.10008.5.1.4.1.1.4", "00080060": "MR"}, 24),
-            (INSTANCE, {"00200013": "2"}, 12),
-            (INSTANCE, {"0008103E": "series 2"}, 12),
-        ],
-    )
-    def test_pages_of_lower_levels_hold_every_row_once_in_order(self, catalog, level, matches, total):
+    def test_pages_of_lower_levels_hold_every_row_once_in_order(self, catalog):
         catalog.publish(
             [
                 entry(study, series=series, number=number, modality="CT" if series == 3 else "MR")
@@ -267,24 +251,37 @@ class MatchingContract:
         )
         catalog.publish([entry(1, series=9, number=n, kind=CatalogKind.RESULT) for n in (1, 2)])
         catalog.withdraw_results("study1", before_version=2)
-        whole = self.find(catalog, matches, level)
-        assert len(whole) == len(set(whole)) == total
-        assert whole == sorted(whole, key=lambda uid: (-int(uid[0]), uid))
-        for limit in (1, 5, 12):
-            pages = []
-            for offset in range(0, total + limit, limit):
-                query = CatalogQuery(level, matches=matches, limit=limit, offset=offset)
-                page = catalog.search(query)
-                assert page.total == total
-                pages += [row[_UID[level]]["Value"][0].removeprefix("2.25.") for row in page.rows]
-            assert pages == whole
+        for level, matches, total in [
+            (SERIES, {}, 12),
+            (SERIES, {"00080060": "CT"}, 4),
+            (SERIES, {"00100020": "P2", "00080060": "MR"}, 2),
+            (INSTANCE, {}, 36),
+            (INSTANCE, {"00080060": "CT"}, 12),
+            (INSTANCE, {"00080016": "1.2.840.10008.5.1.4.1.1.4"}, 36),
+            (INSTANCE, {"00080016": "1.2.840.10008.5.1.4.1.1.4", "00080060": "MR"}, 24),
+            (INSTANCE, {"00200013": "2"}, 12),
+            (INSTANCE, {"0008103E": "series 2"}, 12),
+        ]:
+            whole = self.find(catalog, matches, level)
+            assert len(whole) == len(set(whole)) == total
+            assert whole == sorted(whole, key=lambda uid: (-int(uid[0]), uid))
+            for limit in (1, 5, 12):
+                pages = []
+                for offset in range(0, total + limit, limit):
+                    query = CatalogQuery(level, matches=matches, limit=limit, offset=offset)
+                    page = catalog.search(query)
+                    assert page.total == total
+                    pages += [row[_UID[level]]["Value"][0].removeprefix("2.25.") for row in page.rows]
+                assert pages == whole
 
-    @pytest.mark.parametrize("tag", ["00280010", "00200032", "00081030", "00080060"])
-    def test_rows_hold_what_is_asked_for(self, catalog, tag):
+    def test_rows_hold_what_is_asked_for(self, catalog):
         catalog.publish([entry(1, t00280010={"vr": "US", "Value": [512]}, t00200032="1\\2\\3")])
-        known = catalog.search(CatalogQuery(INSTANCE)).rows[0]
-        (row,) = catalog.search(CatalogQuery(INSTANCE, attributes=frozenset({tag, "00080018"}))).rows
-        assert {key: row[key] for key in (tag, "00080018")} == {key: known[key] for key in (tag, "00080018")}
+        for tag in ["00280010", "00200032", "00081030", "00080060"]:
+            known = catalog.search(CatalogQuery(INSTANCE)).rows[0]
+            (row,) = catalog.search(CatalogQuery(INSTANCE, attributes=frozenset({tag, "00080018"}))).rows
+            assert {key: row[key] for key in (tag, "00080018")} == {
+                key: known[key] for key in (tag, "00080018")
+            }
 
     def test_nothing_derived_is_left_of_what_is_withdrawn(self, catalog, engine):
         catalog.publish([entry(1, t00400275=sequence({"00400009": "S1"}))])
