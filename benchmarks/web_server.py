@@ -83,7 +83,9 @@ def start(
     folder.mkdir()
     if kind is Node:
         fill(folder / "data", content())
-        return Node(folder)
+        node = Node(folder)
+        node.wait_until_quiet()
+        return node
     server = Orthanc(folder, dicomweb=True)
     client = Client(f"http://127.0.0.1:{server.http_port}")
     for data in content():
@@ -211,7 +213,6 @@ def memory(work: Path, figures: Figures, count: int) -> None:
         folder = work / f"memory-{kind.name}"
         server = start(kind, folder, list)
         try:
-            time.sleep(3)
             server.reset_peak()
             mine["before"] = server.peak_mib()
             begun = time.perf_counter()

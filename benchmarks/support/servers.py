@@ -52,6 +52,15 @@ class Server:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
+    def wait_until_quiet(self) -> None:
+        """Wait until what a server does after its start is done: it takes under a tenth of a core."""
+        deadline = time.monotonic() + STARTUP_S
+        while time.monotonic() < deadline:
+            before = self.cpu_ms()
+            time.sleep(2)
+            if self.cpu_ms() - before < 200:
+                return
+
     def reset_peak(self) -> None:
         """Begin to measure the peak of memory anew."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
