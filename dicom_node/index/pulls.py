@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import insert, select, update
 
-from dicom_node.domain.errors import NotFound, StorageFailure
+from dicom_node.domain.errors import NotFound
 from dicom_node.domain.pull import PULL_ENDED, Pull, PullState, PullWork, StudyQuery
 from dicom_node.index.database import peeking, transact
+from dicom_node.index.row_seal import RowSeal
 from dicom_node.index.tables.pulls import pulls
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, Row
 
-_NONCE_BYTES: Final = 12
 _COLUMNS = tuple(pulls.c[name] for name in Pull.__dataclass_fields__)
 _ENDED = tuple(state.value for state in PULL_ENDED)
 
@@ -42,7 +39,7 @@ class SqlPulls:
 
     def __init__(self, engine: Engine, key: bytes) -> None:
         self._engine = engine
-        self._cipher = AESGCM(key)
+        self._rows = RowSeal(key, "a pull")
 
     def add(self, pull: Pull, work: PullWork) -> None:
         """See `ports.PullStore.add`."""
@@ -88,19 +85,10 @@ class SqlPulls:
             return [_pull(row) for row in connection.execute(query)]
 
     def _seal(self, pull_id: str, work: PullWork) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        plain = json.dumps(asdict(work), default=str).encode()
-        return nonce + self._cipher.encrypt(nonce, plain, pull_id.encode())
+        return self._rows.seal(pull_id, json.dumps(asdict(work), default=str).encode())
 
     def _open(self, pull_id: str, sealed: bytes) -> PullWork:
-        try:
-            plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], pull_id.encode())
-        except InvalidTag as exc:
-            raise StorageFailure(
-                "a pull does not open with this master key; put back the master key that this database was"
-                " written with"
-            ) from exc
-        content = json.loads(plain)
+        content = json.loads(self._rows.open(pull_id, sealed))
         query = content["query"]
         for bound in ("since", "until"):
             query[bound] = date.fromisoformat(query[bound]) if query[bound] else None

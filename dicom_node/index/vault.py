@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import zlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import delete, insert, select, update
 
-from dicom_node.domain.errors import NotFound, StorageFailure
+from dicom_node.domain.errors import NotFound
 from dicom_node.domain.identity import OriginalIdentity
 from dicom_node.index.database import peeking, transact
+from dicom_node.index.row_seal import RowSeal
 from dicom_node.index.tables.vault import vault
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
-
-_NONCE_BYTES: Final = 12
 
 
 class SqlVault:
@@ -34,7 +30,7 @@ class SqlVault:
 
     def __init__(self, engine: Engine, key: bytes) -> None:
         self._engine = engine
-        self._cipher = AESGCM(key)
+        self._rows = RowSeal(key, "the vault")
 
     def put(self, study_id: str, identity: OriginalIdentity) -> None:
         """See `ports.Vault.put`; an attribute that is there already stays as it is.
@@ -85,20 +81,10 @@ class SqlVault:
         )
 
     def _seal(self, study_id: str, identity: OriginalIdentity) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        plain = zlib.compress(identity.to_bytes(), 6)
-        return nonce + self._cipher.encrypt(nonce, plain, study_id.encode())
+        return self._rows.seal(study_id, zlib.compress(identity.to_bytes(), 6))
 
     def _open(self, study_id: str, sealed: bytes) -> OriginalIdentity:
-        nonce, cipher_text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        try:
-            plain = self._cipher.decrypt(nonce, cipher_text, study_id.encode())
-        except InvalidTag as exc:
-            raise StorageFailure(
-                "the vault does not open with this master key; put back the master key that this database"
-                " was written with"
-            ) from exc
-        return OriginalIdentity.from_bytes(zlib.decompress(plain))
+        return OriginalIdentity.from_bytes(zlib.decompress(self._rows.open(study_id, sealed)))
 
 
 def _sealed(connection: Connection, study_id: str, *, lock: bool = False) -> bytes | None:

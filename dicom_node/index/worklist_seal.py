@@ -1,32 +1,21 @@
-"""Work items, filters and events as sealed rows.
-
-References
-----------
-NIST SP 800-38D (AES-GCM).
-"""
+"""Work items, filters and events as sealed rows."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
-import os
 import zlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Any
 
 from dicom_node.domain import workitem as ups
-from dicom_node.domain.errors import StorageFailure
 from dicom_node.domain.workitem import RunLink, Workitem, WorkitemState
 from dicom_node.domain.workitem_events import EventType, QueuedEvent, WorkitemEvent
+from dicom_node.index.row_seal import RowSeal
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
-
-_NONCE_BYTES: Final = 12
 
 
 class WorklistSeal:
@@ -39,7 +28,7 @@ class WorklistSeal:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._cipher = AESGCM(key)
+        self._rows = RowSeal(key, "the worklist")
         self._lookup = hmac.new(key, b"lookup", hashlib.sha256).digest()
 
     def patient_key(self, patient_id: object) -> str:
@@ -91,9 +80,7 @@ class WorklistSeal:
 
     def seal(self, what: str, content: Any) -> bytes:
         """Compressed and encrypted; opens for the same `what` only."""
-        nonce = os.urandom(_NONCE_BYTES)
-        plain = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 6)
-        return nonce + self._cipher.encrypt(nonce, plain, what.encode())
+        return self._rows.seal(what, zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 6))
 
     def open(self, what: str, sealed: bytes) -> Any:
         """What was sealed.
@@ -103,11 +90,4 @@ class WorklistSeal:
         StorageFailure
             If it does not open with this key.
         """
-        try:
-            plain = self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], what.encode())
-        except InvalidTag as exc:
-            raise StorageFailure(
-                "the worklist does not open with this master key; put back the master key that this database"
-                " was written with"
-            ) from exc
-        return json.loads(zlib.decompress(plain))
+        return json.loads(zlib.decompress(self._rows.open(what, sealed)))
