@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from dicom_node.domain.attribute_levels import SUMMARY_TAGS
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
 from dicom_node.domain.errors import Gone, NotFound
+from dicom_node.index import search_prompt
 from dicom_node.index.attributes import INSTANCE_NUMBER, first_integer
 from dicom_node.index.catalog_levels import derive_levels, dumps, serialise_studies
 from dicom_node.index.database import reading, transact
@@ -73,8 +74,17 @@ class SqlCatalog:
 
     def search(self, query: CatalogQuery) -> CatalogPage:
         """See `ports.Catalog.search`."""
+        if search_prompt.is_prompt(query):
+            with reading(self._engine) as connection:
+                page = search_prompt.answer(connection, query)
+            if page is not None:
+                return page
         with reading(self._engine) as connection:
             return search(connection, query)
+
+    def prompt(self, query: CatalogQuery) -> bool:
+        """See `ports.Catalog.prompt`; a database elsewhere may keep its callers waiting."""
+        return self._engine.dialect.name == "sqlite" and search_prompt.is_prompt(query)
 
     def find(
         self,

@@ -34,6 +34,9 @@ class Catalog(Protocol):
             If too much would have to be read for keys that are not indexed.
         """
 
+    def prompt(self, query: CatalogQuery) -> bool:
+        """Whether a search surely takes less time than handing it to another thread."""
+
     def find(
         self,
         study_instance_uid: str,

@@ -8,9 +8,10 @@ PS3.18 §10.6.1 (resources), §10.6.3 (responses).
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from dicom_node.domain.catalog import QueryLevel
@@ -22,9 +23,10 @@ from dicomweb.qido.parameters import parse_search
 from dicomweb.routing import accept_of, path_uid, route_class, service_root
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from dicom_node.ports.operation import Metrics
+    from dicomweb.qido.parameters import Search
     from dicomweb.qido.service import Found, SearchService
 
 RESOURCES = (
@@ -49,17 +51,11 @@ def create_qido_router(service: SearchService, metrics: Metrics) -> APIRouter:
     return router
 
 
-def _endpoint(service: SearchService, level: QueryLevel) -> Callable[[Request], Response]:
-    def search(request: Request) -> Response:
-        offer = negotiate(accept_of(request), _OFFERS)
-        names = request.path_params
-        asked = parse_search(
-            level,
-            request.query_params.multi_items(),
-            path_uid(request, "study") if "study" in names else None,
-            path_uid(request, "series") if "series" in names else None,
-        )
-        found = service.search(asked, service_root(request))
+def _endpoint(
+    service: SearchService, level: QueryLevel
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def respond(asked: Search, offer: Offer, root: str) -> Response:
+        found = service.search(asked, root)
         if not found.rows:
             return _with_warnings(Response(status_code=HTTPStatus.NO_CONTENT), found)
         if offer.multipart:
@@ -71,6 +67,20 @@ def _endpoint(service: SearchService, level: QueryLevel) -> Callable[[Request], 
         else:
             body, content_type = dumps(found.rows), offer.media_type
         return _with_warnings(Response(body, headers={"Content-Type": content_type}), found)
+
+    async def search(request: Request) -> Response:
+        offer = negotiate(accept_of(request), _OFFERS)
+        names = request.path_params
+        asked = parse_search(
+            level,
+            request.query_params.multi_items(),
+            path_uid(request, "study") if "study" in names else None,
+            path_uid(request, "series") if "series" in names else None,
+        )
+        root = service_root(request)
+        if service.prompt(asked):
+            return respond(asked, offer, root)
+        return await run_in_threadpool(respond, asked, offer, root)
 
     return search
 

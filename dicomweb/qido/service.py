@@ -41,6 +41,10 @@ class SearchService:
         self._catalog = catalog
         self._completion = completion
 
+    def prompt(self, search: Search) -> bool:
+        """Whether `search` need not be called in a thread of its own."""
+        return self._catalog.prompt(search.query)
+
     def search(self, search: Search, root: str) -> Found:
         """Find and encode; `root` is the service's own URL, which warnings name too.
 

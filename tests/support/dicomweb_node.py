@@ -135,6 +135,9 @@ class FakeCatalog:
             for entry in self.find(study, series, instance)
         ]
 
+    def prompt(self, query: CatalogQuery) -> bool:
+        return False
+
     def search(self, query: CatalogQuery) -> CatalogPage:
         self.queries.append(query)
         entries = [

@@ -209,6 +209,9 @@ class Catalog:
         self.descriptions: dict[str, str] = {}
         self.asked = 0
 
+    def prompt(self, query: CatalogQuery) -> bool:
+        return False
+
     def search(self, query: CatalogQuery) -> CatalogPage:
         self.asked += 1
         assert query.level is QueryLevel.SERIES
