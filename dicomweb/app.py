@@ -85,12 +85,12 @@ def create_router(
     search = SearchService(catalog, Completion(catalog, lambda ref: cache.get(ref).dataset))
     agent = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "-" for c in service_name) or "node"
     limits = uploads or UploadLimits(max_upload_bytes)
-    # Retrieval comes first: a viewer asks for a thousand frames where it searches once.
+    # What is asked for a thousand times comes first: routes are tried one after the other.
     services = _joined(
+        create_stow_router(StoreService(receiver), metrics, limits),
         create_wado_router(retrieve, metrics),
         create_rendered_router(retrieve, metrics, agent),
         create_qido_router(search, metrics),
-        create_stow_router(StoreService(receiver), metrics, limits),
         create_ups_router(worklist, metrics, agent, worklist_hosts),
     )
     transactions = (*studies_transactions(), *worklist_transactions())

@@ -106,9 +106,6 @@ class FakeCatalog:
             self.entries.remove(entry)
             self.purged |= {entry.study_instance_uid, entry.series_instance_uid, entry.sop_instance_uid}
 
-    def withdraw_results(self, study_id: str, before_version: int) -> None:
-        raise NotImplementedError
-
     def find(self, study: str, series: str | None = None, instance: str | None = None) -> list[CatalogEntry]:
         found = [
             e
