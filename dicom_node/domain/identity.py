@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dicom_node.domain.catalog import CatalogEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,11 @@ class DeidentifiedInstance:
     data: bytes
     identity: OriginalIdentity
     report: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """An instance that lies in the work area, and what was done to it."""
+
+    entry: CatalogEntry
+    out: DeidentifiedInstance

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from dicom_node.domain.workitem_events import WorkitemEvent
 
 #: A data set in the DICOM JSON Model (PS3.18 Annex F), by tag.
 Model: TypeAlias = dict[str, Any]
@@ -140,23 +139,6 @@ class Workitem:
         """The item of the Procedure Step Progress Information Sequence, empty where there is none."""
         found = items(self.attributes, PROGRESS_INFORMATION)
         return found[0] if found else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What a request makes of a work item.
-
-    Attributes
-    ----------
-    events
-        What its subscribers are told, in this order.
-    warnings
-        For Warning headers: PS3.18 §11.4.3.2, §11.6.3.2, §11.7.3.2 and §11.8.3.2.
-    """
-
-    item: Workitem
-    events: tuple[WorkitemEvent, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

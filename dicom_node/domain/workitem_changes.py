@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from dicom_node.domain import workitem as ups
 from dicom_node.domain import workitem_events as events
-from dicom_node.domain.workitem import Change, Refusal, Workitem, WorkitemRefused, WorkitemState
+from dicom_node.domain.workitem import Refusal, Workitem, WorkitemRefused, WorkitemState
 from dicom_node.domain.workitem_checks import check_creation, check_final, check_update
+from dicom_node.domain.workitem_events import Change
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -52,6 +52,23 @@ class QueuedEvent:
     event: WorkitemEvent
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a request makes of a work item.
+
+    Attributes
+    ----------
+    events
+        What its subscribers are told, in this order.
+    warnings
+        For Warning headers: PS3.18 §11.4.3.2, §11.6.3.2, §11.7.3.2 and §11.8.3.2.
+    """
+
+    item: Workitem
+    events: tuple[WorkitemEvent, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 def state_report(item: Workitem, state: WorkitemState | None = None) -> WorkitemEvent:
     """UPS State Report; `state` where it is one that the item only passes through."""
     told = state or item.state

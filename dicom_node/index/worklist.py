@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine
 
-    from dicom_node.domain.workitem import Change, Workitem, WorkitemQuery
-    from dicom_node.domain.workitem_events import QueuedEvent, WorkitemEvent
+    from dicom_node.domain.workitem import Workitem, WorkitemQuery
+    from dicom_node.domain.workitem_events import Change, QueuedEvent, WorkitemEvent
     from dicom_node.ports.operation import Clock
 
 #: Rows that are read in one go while work items are opened.

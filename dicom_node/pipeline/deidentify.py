@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
 from dicom_node.domain.errors import Quarantined
-from dicom_node.domain.identity import OriginalIdentity
+from dicom_node.domain.identity import OriginalIdentity, Passed
 from dicom_node.domain.study import Slot
 from dicom_node.pipeline import quarantine
 from dicom_node.pipeline.faces import without_faces
@@ -18,7 +18,6 @@ from dicom_node.pipeline.faces import without_faces
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dicom_node.domain.identity import DeidentifiedInstance
     from dicom_node.domain.instance import SourceInstance
     from dicom_node.pipeline.services import Services
 
@@ -77,14 +76,6 @@ def deidentify(services: Services, study_id: str, version: int) -> DeidentifyOut
         quarantined=quarantined.total(),
     )
     return DeidentifyOutcome(len(entries), dict(quarantined))
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """An instance that lies in the work area, and what was done to it."""
-
-    entry: CatalogEntry
-    out: DeidentifiedInstance
 
 
 def _outcomes(

@@ -16,8 +16,8 @@ from dicom_node.pipeline import quarantine
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from dicom_node.domain.identity import Passed
     from dicom_node.domain.instance import SourceInstance
-    from dicom_node.pipeline.deidentify import Passed
     from dicom_node.pipeline.services import Services
 
 #: The rule that a person answers for who lets a face through.

@@ -13,14 +13,8 @@ from dicom_node.domain.workitem_checks import is_ae_title, is_uid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dicom_node.domain.workitem import (
-        Change,
-        Model,
-        Workitem,
-        WorkitemPage,
-        WorkitemQuery,
-        WorkitemState,
-    )
+    from dicom_node.domain.workitem import Model, Workitem, WorkitemPage, WorkitemQuery, WorkitemState
+    from dicom_node.domain.workitem_events import Change
     from dicom_node.ports.operation import AuditLog, Clock, Metrics
     from dicom_node.ports.worklist import Worklist
 

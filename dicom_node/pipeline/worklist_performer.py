@@ -19,7 +19,8 @@ from dicom_node.domain import workitem as ups
 from dicom_node.domain import workitem_changes as changes
 from dicom_node.domain.errors import InternalError, NodeError, NotFound
 from dicom_node.domain.study import ENDED, StudyState
-from dicom_node.domain.workitem import Change, RunLink, WorkitemRefused, WorkitemState, first, items
+from dicom_node.domain.workitem import RunLink, WorkitemRefused, WorkitemState, first, items
+from dicom_node.domain.workitem_events import Change
 from dicom_node.pipeline import worklist_output as output
 from dicom_node.pipeline.worklist_input import InputFinder, references
 from dicom_node.pipeline.worklist_times import passed, zone_of

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from dicom_node.domain.workitem import Change, Workitem, WorkitemPage, WorkitemQuery
-    from dicom_node.domain.workitem_events import QueuedEvent, WorkitemEvent
+    from dicom_node.domain.workitem import Workitem, WorkitemPage, WorkitemQuery
+    from dicom_node.domain.workitem_events import Change, QueuedEvent, WorkitemEvent
 
 
 class Worklist(Protocol):

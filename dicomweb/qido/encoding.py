@@ -16,8 +16,7 @@ from dicom_node.domain.catalog import QueryLevel
 from dicomweb.value_json import BINARY_VRS
 
 if TYPE_CHECKING:
-    from dicomweb.qido.fields import Fields
-    from dicomweb.qido.parameters import Search
+    from dicomweb.qido.fields import Fields, Search
 
 #: Returned always; the ones marked with "!" as an empty value where the row has none.
 _STUDY = (

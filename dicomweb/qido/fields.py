@@ -8,7 +8,10 @@ PS3.18 §8.3.4.3 (includefield); PS3.5 §7.8.1 (blocks of private elements).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dicom_node.domain.catalog import CatalogQuery
 
 Tree = dict[str, "Tree | None"]
 
@@ -86,3 +89,11 @@ def _pruned(attribute: dict[str, Any], tree: Tree) -> dict[str, Any]:
         if isinstance(item, dict)
     ]
     return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search request, read."""
+
+    query: CatalogQuery
+    fields: Fields

@@ -8,7 +8,6 @@ PS3.18 §8.3.4 (query parameters), §10.6.1.2 and Table 10.6.1-5 (match paramete
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pydicom.datadict import dictionary_VR, keyword_for_tag, tag_for_keyword
@@ -17,7 +16,7 @@ from dicom_node.domain.attribute_levels import level_of
 from dicom_node.domain.catalog import CatalogQuery, QueryLevel
 from dicomweb.errors import bad_request
 from dicomweb.qido.encoding import asked_for
-from dicomweb.qido.fields import Fields
+from dicomweb.qido.fields import Fields, Search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,14 +53,6 @@ MATCH_KEYS: Final[dict[QueryLevel, tuple[str, ...]]] = {
 _OPTIONS = frozenset({"limit", "offset", "fuzzymatching", "emptyvaluematching", "multiplevaluematching"})
 _RESOURCES = {QueryLevel.STUDY: "studies", QueryLevel.SERIES: "series", QueryLevel.INSTANCE: "instances"}
 _HEX = re.compile(r"[0-9A-Fa-f]{8}")
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """A search request, read."""
-
-    query: CatalogQuery
-    fields: Fields
 
 
 def parse_search(

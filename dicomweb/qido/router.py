@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from dicom_node.ports.operation import Metrics
-    from dicomweb.qido.parameters import Search
+    from dicomweb.qido.fields import Search
     from dicomweb.qido.service import Found, SearchService
 
 RESOURCES = (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dicom_node.domain.catalog import CatalogPage
     from dicom_node.ports.catalog import Catalog
     from dicomweb.qido.completion import Completion
-    from dicomweb.qido.parameters import Search
+    from dicomweb.qido.fields import Search
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,8 @@ from workitem_samples import PATIENT, WORKITEM, code, completion, order
 
 from dicom_node.domain import workitem_changes as changes
 from dicom_node.domain.errors import Conflict, Gone, NotFound, StorageFailure
-from dicom_node.domain.workitem import (
-    THIS_NODE,
-    Change,
-    RunLink,
-    WorkitemQuery,
-    WorkitemRefused,
-    WorkitemState,
-)
-from dicom_node.domain.workitem_events import EventType, node_status
+from dicom_node.domain.workitem import THIS_NODE, RunLink, WorkitemQuery, WorkitemRefused, WorkitemState
+from dicom_node.domain.workitem_events import Change, EventType, node_status
 from dicom_node.index.worklist import SqlWorklist
 
 KEY = bytes(range(32))
