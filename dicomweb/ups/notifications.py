@@ -37,12 +37,18 @@ KEEP_ALIVE_S: Final = 15.0
 _CLOSED_BY_FAULT: Final = 1011
 
 
-async def follow(service: WorklistService, ae_title: str) -> AsyncGenerator[QueuedEvent | None]:
+async def follow(
+    service: WorklistService, ae_title: str, after: int | None = None
+) -> AsyncGenerator[QueuedEvent | None]:
     """The events of a subscriber, those first that nobody received; `None` now and then where none come.
 
-    It ends when the node goes down and all were sent.
+    It ends when the node goes down and all were sent. An event counts as received when the next is asked
+    for.
 
-    An event counts as received when the next is asked for.
+    Parameters
+    ----------
+    after
+        The id of the last event that is no matter of this connection; by default what was received before.
     """
     loop, woken = asyncio.get_running_loop(), asyncio.Event()
 
@@ -52,7 +58,8 @@ async def follow(service: WorklistService, ae_title: str) -> AsyncGenerator[Queu
 
     stop = service.signal.listen(wake)
     try:
-        after = await run_in_threadpool(service.store.undelivered, ae_title)
+        if after is None:
+            after = await run_in_threadpool(service.store.undelivered, ae_title)
         while True:
             woken.clear()
             found = await run_in_threadpool(service.store.events, ae_title, after)
@@ -72,8 +79,15 @@ async def follow(service: WorklistService, ae_title: str) -> AsyncGenerator[Queu
 
 async def serve_websocket(websocket: WebSocket, service: WorklistService, ae_title: str) -> None:
     """Send event reports until the peer goes; what it sends is not looked at."""
+    # Before the peer knows that it is connected: whatever comes from then on is for this connection too.
+    try:
+        after = await run_in_threadpool(service.store.undelivered, ae_title)
+    except NodeError as exc:
+        structlog.get_logger().warning("worklist.notification_failed", code=exc.code, reason=str(exc))
+        await websocket.close()
+        return
     await websocket.accept()
-    sender = asyncio.create_task(_send(websocket, service, ae_title))
+    sender = asyncio.create_task(_send(websocket, service, ae_title, after))
     receiver = asyncio.create_task(_until_gone(websocket))
     try:
         await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
@@ -83,9 +97,9 @@ async def serve_websocket(websocket: WebSocket, service: WorklistService, ae_tit
         await asyncio.gather(sender, receiver, return_exceptions=True)
 
 
-async def _send(websocket: WebSocket, service: WorklistService, ae_title: str) -> None:
+async def _send(websocket: WebSocket, service: WorklistService, ae_title: str, after: int) -> None:
     try:
-        async with contextlib.aclosing(follow(service, ae_title)) as events:
+        async with contextlib.aclosing(follow(service, ae_title, after)) as events:
             async for queued in events:
                 if queued is not None:
                     await websocket.send_text(event_report(queued))
