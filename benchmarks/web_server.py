@@ -138,7 +138,7 @@ def search(work: Path, figures: Figures, sizes: Iterable[int]) -> None:
                     "PatientID": f"/studies?PatientID=P{size // 2:06d}",
                     "PatientName=*ARC*, 101": "/studies?PatientName=*ARC*&limit=101",
                     "StudyDate, a week": "/studies?StudyDate=20240301-20240307&limit=101",
-                    "ModalitiesInStudy and month": "/studies?ModalitiesInStudy=MR&StudyDate=20240301-20240331"
+                    "ModalitiesInStudy and month": "/studies?ModalitiesInStudy=MR&StudyDate=20240201-20240229"
                     "&limit=101",
                     "series of a study": f"/studies/{study}/series",
                     "instances of a series": f"/studies/{study}/series/{series}/instances",
