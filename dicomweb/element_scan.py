@@ -91,13 +91,7 @@ def _scan(data: bytes) -> Scan:
     image: dict[int, bytes] = {}
     end = len(data)
     while at < end:
-        group, element, vr, length = _HEADER(data, at)
-        start = at + 8
-        if vr in _LONG:
-            (length,) = _UL(data, start)
-            start += 4
-        elif vr not in _SHORT:
-            raise _Odd
+        group, element, vr, start, length = _element(data, at)
         tag = group << 16 | element
         if tag in PIXEL_KEYWORDS:
             known = None if length == UNDEFINED else length
@@ -115,6 +109,17 @@ def _scan(data: bytes) -> Scan:
     return Scan(syntax, image, None)
 
 
+def _element(data: bytes, at: int) -> tuple[int, int, bytes, int, int]:
+    """Group, element, VR, the offset of the value, and its length (PS3.5 §7.1.2)."""
+    group, element, vr, length = _HEADER(data, at)
+    if vr in _LONG:
+        (length,) = _UL(data, at + 8)
+        return group, element, vr, at + 12, length
+    if vr not in _SHORT:
+        raise _Odd
+    return group, element, vr, at + 8, length
+
+
 def _file_meta(data: bytes) -> tuple[str, int]:
     """The transfer syntax and the offset of the data set."""
     if data[128:132] != b"DICM":
@@ -126,13 +131,7 @@ def _file_meta(data: bytes) -> tuple[str, int]:
     end = at + _UL(data, _START_OF_META + 8)[0]
     syntax = ""
     while at < end:
-        group, element, vr, length = _HEADER(data, at)
-        start = at + 8
-        if vr in _LONG:
-            (length,) = _UL(data, start)
-            start += 4
-        elif vr not in _SHORT:
-            raise _Odd
+        group, element, vr, start, length = _element(data, at)
         if group != 0x0002:
             raise _Odd
         if element == 0x0010:
@@ -159,18 +158,13 @@ def _skip_sequence(data: bytes, at: int, depth: int) -> int:
 
 def _skip_item(data: bytes, at: int, depth: int) -> int:
     while True:
-        group, element, vr, length = _HEADER(data, at)
+        group, element, _, _ = _HEADER(data, at)
         if (group, element) == (0xFFFE, 0xE00D):
             return at + 8
-        at += 8
-        if vr in _LONG:
-            (length,) = _UL(data, at)
-            at += 4
-        elif vr not in _SHORT:
-            raise _Odd
+        _, _, vr, start, length = _element(data, at)
         if length != UNDEFINED:
-            at += length
+            at = start + length
         elif vr == b"SQ":
-            at = _skip_sequence(data, at, depth + 1)
+            at = _skip_sequence(data, start, depth + 1)
         else:
             raise _Odd

@@ -61,6 +61,11 @@ _SUMMARY: Final = """
 SUMMARY_TAGS: Final = frozenset(_SUMMARY.split())
 
 
+def in_summary(tags: frozenset[str] | None) -> bool:
+    """Whether summaries and the levels above hold all of these attributes; `None` stands for every one."""
+    return tags is not None and all(level_of(t) is not QueryLevel.INSTANCE for t in tags - SUMMARY_TAGS)
+
+
 def level_of(tag: str) -> QueryLevel:
     """The level of an attribute (8 upper-case hexadecimal digits); private ones are the instance's."""
     if tag in _STUDY_KEYS:

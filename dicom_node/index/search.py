@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Select, and_, func, literal, select
 
-from dicom_node.domain.attribute_levels import SUMMARY_TAGS, level_of
+from dicom_node.domain.attribute_levels import in_summary
 from dicom_node.domain.catalog import CatalogPage, QueryLevel
 from dicom_node.index.conditions import read_conditions
 from dicom_node.index.search_clauses import Clauses
@@ -124,9 +124,7 @@ def _instances(connection: Connection, clauses: Clauses, scope: Scope, query: Ca
 
 def _wanted(scope: Scope, query: CatalogQuery) -> ColumnElement[str]:
     """The attributes of instances, as few as will do."""
-    asked = query.attributes
-    instances = QueryLevel.INSTANCE
-    if scope.undecided or asked is None or any(level_of(t) is instances for t in asked - SUMMARY_TAGS):
+    if scope.undecided or not in_summary(query.attributes):
         return _INSTANCES.attributes
     return func.coalesce(_INSTANCES.summary, _INSTANCES.attributes)
 

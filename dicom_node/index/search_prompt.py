@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, bindparam, func, select
 
-from dicom_node.domain.attribute_levels import SUMMARY_TAGS, level_of
+from dicom_node.domain.attribute_levels import in_summary
 from dicom_node.domain.catalog import CatalogPage, QueryLevel
 from dicom_node.index.search_seek import ORDER
 from dicom_node.index.tables.catalog import catalog_documents, catalog_instances, catalog_studies
@@ -125,8 +125,7 @@ def _series(connection: Connection, query: CatalogQuery) -> list[Attributes] | N
 
 
 def _instances(connection: Connection, query: CatalogQuery) -> list[Attributes] | None:
-    asked = query.attributes
-    whole = asked is None or any(level_of(tag) is QueryLevel.INSTANCE for tag in asked - SUMMARY_TAGS)
+    whole = not in_summary(query.attributes)
     within: dict[str, Any] = {"study": query.study_instance_uid, "series": query.series_instance_uid}
     found = connection.execute(_INSTANCES_OF_SERIES[whole], within).scalars().all()
     if len(found) > _MOST:
