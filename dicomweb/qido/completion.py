@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dicom_node.domain.catalog import CatalogKind, QueryLevel
 from dicom_node.domain.errors import Gone, NotFound
 from dicomweb.dicom_json import JsonRules, encode_dataset
+from dicomweb.instance_url import instance_url
 from dicomweb.qido.encoding import omitted, uid_of, without
 
 if TYPE_CHECKING:
@@ -68,12 +69,9 @@ class Completion:
         return ordered[:_MAX_SERIES]
 
     def _values(self, record: CatalogRecord, tags: list[str], root: str) -> dict[str, Any]:
-        url = (
-            f"{root}/studies/{record.study_instance_uid}/series/{record.series_instance_uid}"
-            f"/instances/{record.sop_instance_uid}"
-        )
+        rules = JsonRules(bulk_root=f"{instance_url(root, record)}/bulkdata/")
         try:
-            model = encode_dataset(self._read(record.ref), JsonRules(bulk_root=f"{url}/bulkdata/"))
+            model = encode_dataset(self._read(record.ref), rules)
         except (NotFound, Gone):
             return {}
         return {tag: model[tag] for tag in tags if tag in model}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dicomweb.instance_url import instance_url
+
 if TYPE_CHECKING:
     from dicomweb.stow.service import Failure, Stored, StoreReport
 
@@ -49,10 +51,7 @@ def _referenced(item: Stored, root: str) -> dict[str, Any]:
     model = {
         _SOP_CLASS: _ui(receipt.sent.sop_class_uid),
         _SOP_INSTANCE: _ui(receipt.sent.sop_instance_uid),
-        _RETRIEVE_URL: _url(
-            f"{root}/studies/{receipt.study_instance_uid}/series/{receipt.series_instance_uid}"
-            f"/instances/{receipt.sop_instance_uid}"
-        ),
+        _RETRIEVE_URL: _url(instance_url(root, receipt)),
     }
     if item.warning is not None:
         model[_WARNING_REASON] = _us(item.warning)

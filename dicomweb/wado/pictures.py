@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from dicom_node.domain.errors import Gone, NodeError, NotFound
 from dicomweb.errors import Problem, bad_request, not_acceptable
+from dicomweb.instance_url import instance_url
 from dicomweb.media_types import Offer, negotiate
 from dicomweb.multipart import Payload
 from dicomweb.wado.bulkdata import PDF
@@ -30,7 +31,7 @@ from dicomweb.wado.rendered import (
 )
 from dicomweb.wado.rendering_parameters import Viewport
 from dicomweb.wado.representative import is_image, representative
-from dicomweb.wado.service import Target, instance_url
+from dicomweb.wado.service import Target
 from dicomweb.wado.video import (
     MP4,
     MPEG,

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request
 from dicom_node.domain.errors import NotFound
 from dicomweb.byte_source import Whole
 from dicomweb.errors import not_acceptable
+from dicomweb.instance_url import instance_url
 from dicomweb.media_types import DICOM_JSON, DICOM_XML, JSON, OCTET_STREAM, Offer, negotiate
 from dicomweb.native_model import to_xml
 from dicomweb.routing import accept_of, path_uid, route_class, service_root
@@ -22,7 +23,7 @@ from dicomweb.wado import bulkdata
 from dicomweb.wado.compression import json_response, takes_gzip
 from dicomweb.wado.encoding import Part, multipart_response, not_modified, single_response, validators
 from dicomweb.wado.negotiation import frame_offers, negotiate_dicom, negotiate_frames
-from dicomweb.wado.service import RetrieveService, Target, instance_url, parse_frame_list
+from dicomweb.wado.service import RetrieveService, Target, parse_frame_list
 from dicomweb.wado.transcoding import TARGETS
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from dicomweb.byte_source import Made, Span, Whole
 from dicomweb.element_scan import PIXEL_KEYWORDS
 from dicomweb.errors import Problem, bad_request, not_acceptable
+from dicomweb.instance_url import Identified, instance_url
 from dicomweb.media_types import DICOM, OCTET_STREAM, Offer
 from dicomweb.wado.bulkdata import bulk_paths, locate, value_bytes
 from dicomweb.wado.encoding import Part
@@ -49,20 +50,8 @@ class Target:
     instance: str | None = None
 
 
-class Located(Protocol):
-    """A catalogue entry or record: whose UIDs make a URL."""
-
-    @property
-    def study_instance_uid(self) -> str:
-        """Pseudonymous, as all here."""
-
-    @property
-    def series_instance_uid(self) -> str:
-        """Of its series."""
-
-    @property
-    def sop_instance_uid(self) -> str:
-        """Its own."""
+class Located(Identified, Protocol):
+    """A catalogue entry or record."""
 
     @property
     def transfer_syntax_uid(self) -> str:
@@ -267,14 +256,6 @@ def _native_pixels(reader: FrameReader) -> Content:
 
     first = b"".join(reader.native(0).chunks())  # what cannot be decoded is told before anything goes out
     return Whole(first) if reader.count == 1 else Made(pieces, len(first) * reader.count)
-
-
-def instance_url(root: str, entry: Located) -> str:
-    """The WADO-RS URL of an instance."""
-    return (
-        f"{root}/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
-        f"/instances/{entry.sop_instance_uid}"
-    )
 
 
 def parse_frame_list(text: str) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -73,3 +74,11 @@ def of_sample(name: str, series: str, study: str = STUDY) -> pydicom.Dataset:
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     ds.PatientName, ds.PatientID = "Pseudo^One", "P-1"
     return ds
+
+
+def instance_path(entry: Any) -> str:
+    """Where an instance must be found, written out here so that the service is held to it."""
+    return (
+        f"/dicom-web/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
+        f"/instances/{entry.sop_instance_uid}"
+    )

@@ -28,6 +28,19 @@ def client(node: Any) -> Any:
     return dicomweb_node.Client(node.app)
 
 
+@pytest.fixture
+def study(node: Any, support: Any) -> list[bytes]:
+    """Two slices in one series and one in another."""
+    datasets = [
+        support.slice_dataset(1),
+        support.slice_dataset(2),
+        support.slice_dataset(1, series="2.25.21"),
+    ]
+    for ds in datasets:
+        node.publish(ds)
+    return [support.to_bytes(ds) for ds in datasets]
+
+
 @pytest.fixture(scope="module")
 def empty_index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The real index, empty."""

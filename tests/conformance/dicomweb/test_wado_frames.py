@@ -12,6 +12,7 @@ import pytest
 from highdicom.seg import SegmentationTypeValues, SegmentDescription
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sr.codedict import codes
+from web_objects import instance_path
 
 pytestmark = pytest.mark.clause("10.4.1.1.6")
 
@@ -20,10 +21,7 @@ OCTETS = 'multipart/related; type="application/octet-stream"'
 
 
 def url_of(entry: Any, frames: Any) -> str:
-    return (
-        f"/dicom-web/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
-        f"/instances/{entry.sop_instance_uid}/frames/{frames}"
-    )
+    return f"{instance_path(entry)}/frames/{frames}"
 
 
 def frames_of(support: Any, response: Any) -> list[bytes]:

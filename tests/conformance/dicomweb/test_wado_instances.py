@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian
+from web_objects import instance_path
 
 from dicom_node.domain.catalog import CatalogKind
 from dicom_node.domain.errors import StorageFailure
@@ -40,23 +41,7 @@ NATIVE = [
 
 
 def url_of(entry: Any) -> str:
-    return (
-        f"/dicom-web/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
-        f"/instances/{entry.sop_instance_uid}"
-    )
-
-
-@pytest.fixture
-def study(node: Any, support: Any) -> list[bytes]:
-    """Two slices in one series and one in another."""
-    datasets = [
-        support.slice_dataset(1),
-        support.slice_dataset(2),
-        support.slice_dataset(1, series="2.25.21"),
-    ]
-    for ds in datasets:
-        node.publish(ds)
-    return [support.to_bytes(ds) for ds in datasets]
+    return instance_path(entry)
 
 
 @pytest.mark.clause("10.4.1.1.1")

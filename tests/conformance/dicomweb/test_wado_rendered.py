@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
+from web_objects import instance_path
 
 S = "/dicom-web/studies/2.25.10"
 R = f"{S}/series/2.25.20"
@@ -16,10 +17,7 @@ I1 = f"{R}/instances/2.25.20.1"
 
 
 def url_of(entry: Any, tail: str = "/rendered") -> str:
-    return (
-        f"/dicom-web/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
-        f"/instances/{entry.sop_instance_uid}{tail}"
-    )
+    return instance_path(entry) + tail
 
 
 def image_of(response: Any) -> Image.Image:

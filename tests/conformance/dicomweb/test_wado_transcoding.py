@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
+from web_objects import instance_path
 
 pytestmark = pytest.mark.clause("8.7.3")
 
@@ -46,10 +47,7 @@ SAMPLES = [
 
 
 def url_of(entry: Any) -> str:
-    return (
-        f"/dicom-web/studies/{entry.study_instance_uid}/series/{entry.series_instance_uid}"
-        f"/instances/{entry.sop_instance_uid}"
-    )
+    return instance_path(entry)
 
 
 def expected(support: Any, name: str) -> np.ndarray:
