@@ -74,17 +74,26 @@ class SqlCatalog:
 
     def search(self, query: CatalogQuery) -> CatalogPage:
         """See `ports.Catalog.search`."""
-        if search_prompt.is_prompt(query):
-            with reading(self._engine) as connection:
-                page = search_prompt.answer(connection, query)
-            if page is not None:
-                return page
+        # On SQLite `prompt` was asked before, by who could use it.
+        page = None if self._in_process else self._answered(query)
+        if page is not None:
+            return page
         with reading(self._engine) as connection:
             return search(connection, query)
 
-    def prompt(self, query: CatalogQuery) -> bool:
+    def prompt(self, query: CatalogQuery) -> CatalogPage | None:
         """See `ports.Catalog.prompt`; a database elsewhere may keep its callers waiting."""
-        return self._engine.dialect.name == "sqlite" and search_prompt.is_prompt(query)
+        return self._answered(query) if self._in_process else None
+
+    @property
+    def _in_process(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def _answered(self, query: CatalogQuery) -> CatalogPage | None:
+        if not search_prompt.is_prompt(query):
+            return None
+        with reading(self._engine) as connection:
+            return search_prompt.answer(connection, query)
 
     def find(
         self,

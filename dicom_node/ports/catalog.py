@@ -34,8 +34,13 @@ class Catalog(Protocol):
             If too much would have to be read for keys that are not indexed.
         """
 
-    def prompt(self, query: CatalogQuery) -> bool:
-        """Whether a search surely takes less time than handing it to another thread."""
+    def prompt(self, query: CatalogQuery) -> CatalogPage | None:
+        """The page of a search that takes less time than handing it to another thread; `None` for others.
+
+        Raises
+        ------
+        StorageFailure
+        """
 
     def find(
         self,

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from dicom_node.ports.operation import Metrics
-    from dicomweb.qido.fields import Search
     from dicomweb.qido.service import Found, SearchService
 
 RESOURCES = (
@@ -54,8 +53,7 @@ def create_qido_router(service: SearchService, metrics: Metrics) -> APIRouter:
 def _endpoint(
     service: SearchService, level: QueryLevel
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    def respond(asked: Search, offer: Offer, root: str) -> Response:
-        found = service.search(asked, root)
+    def respond(found: Found, offer: Offer) -> Response:
         if not found.rows:
             return _with_warnings(Response(status_code=HTTPStatus.NO_CONTENT), found)
         if offer.multipart:
@@ -78,9 +76,10 @@ def _endpoint(
             path_uid(request, "series") if "series" in names else None,
         )
         root = service_root(request)
-        if service.prompt(asked):
-            return respond(asked, offer, root)
-        return await run_in_threadpool(respond, asked, offer, root)
+        found = service.prompt(asked, root)
+        if found is not None:
+            return respond(found, offer)
+        return await run_in_threadpool(lambda: respond(service.search(asked, root), offer))
 
     return search
 

@@ -41,9 +41,15 @@ class SearchService:
         self._catalog = catalog
         self._completion = completion
 
-    def prompt(self, search: Search) -> bool:
-        """Whether `search` need not be called in a thread of its own."""
-        return self._catalog.prompt(search.query)
+    def prompt(self, search: Search, root: str) -> Found | None:
+        """What `search` finds, where that needs no thread of its own; `None` otherwise.
+
+        Raises
+        ------
+        StorageFailure
+        """
+        page = self._catalog.prompt(search.query)
+        return None if page is None else self._found(page, search, root)
 
     def search(self, search: Search, root: str) -> Found:
         """Find and encode; `root` is the service's own URL, which warnings name too.
@@ -58,6 +64,9 @@ class SearchService:
             page = self._catalog.search(search.query)
         except ValueError as exc:
             raise bad_request(str(exc)) from exc
+        return self._found(page, search, root)
+
+    def _found(self, page: CatalogPage, search: Search, root: str) -> Found:
         level = search.query.level
         rows = tuple(
             self._completion.complete(encode_row(row, search, root), level, root) for row in page.rows

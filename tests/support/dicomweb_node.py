@@ -132,8 +132,8 @@ class FakeCatalog:
             for entry in self.find(study, series, instance)
         ]
 
-    def prompt(self, query: CatalogQuery) -> bool:
-        return False
+    def prompt(self, query: CatalogQuery) -> CatalogPage | None:
+        return None
 
     def search(self, query: CatalogQuery) -> CatalogPage:
         self.queries.append(query)

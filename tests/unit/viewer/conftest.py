@@ -209,8 +209,8 @@ class Catalog:
         self.descriptions: dict[str, str] = {}
         self.asked = 0
 
-    def prompt(self, query: CatalogQuery) -> bool:
-        return False
+    def prompt(self, query: CatalogQuery) -> CatalogPage | None:
+        return None
 
     def search(self, query: CatalogQuery) -> CatalogPage:
         self.asked += 1
