@@ -13,15 +13,15 @@ from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dicom_node.domain.errors import ConfigurationError
+from dicom_node.settings_delivery import DestinationSettings
+from dicom_node.settings_dimse import DimseSettings
 from dicom_node.settings_sections import (
     DEFAULT_ROUTES,
     AuthSettings,
     CompletionSettings,
     DatabaseSettings,
     DeidentificationSettings,
-    DestinationSettings,
     DicomwebSettings,
-    DimseSettings,
     HttpSettings,
     InferenceSettings,
     LoggingSettings,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dicom_node.settings_sections import AccessSettings
+    from dicom_node.settings_access import AccessSettings
 
 
 def build_access(whose: str, settings: AccessSettings) -> Access:

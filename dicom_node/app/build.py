@@ -8,13 +8,13 @@ from functools import partial
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
+from dicom_node.app.dimse import build_scp
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
 from dicom_node.app.pulls import build_pulls
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
 from dicom_node.app.worklist import build_input_source, build_worklist_work
-from dicom_node.dimse.scp import Peer, StorageScp
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
@@ -65,20 +65,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         services.index, services.stores.spool, built.uids, built.watermark, built.metrics, services.audit
     )
     pulls = build_pulls(settings, built, receiver, monitor.complete)
-    dimse = settings.dimse
-    scp = StorageScp(
-        host=dimse.host,
-        port=dimse.port,
-        ae_title=dimse.ae_title,
-        receiver=receiver,
-        metrics=built.metrics,
-        peers=tuple(Peer(p.name, p.ae_title, p.host, p.port) for p in dimse.peers),
-        allow_list=dimse.allow_list,
-        require_called_ae_title=dimse.require_called_ae_title,
-        max_associations=dimse.max_associations,
-        max_pdu=dimse.max_pdu,
-        timeout_s=dimse.timeout_s,
-    )
+    scp = build_scp(settings, built, receiver)
     built.metrics.watch(
         "studies",
         "Studies by state",
@@ -101,8 +88,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             node_info=NodeInfo(
                 site=settings.node.site,
                 version=distribution_version("dicom-ai-node"),
-                ae_title=dimse.ae_title,
-                dimse_host=dimse.host,
+                ae_title=settings.dimse.ae_title,
+                dimse_host=settings.dimse.host,
                 dimse_port=lambda: scp.port,
                 models=tuple((name, model.version) for name, model in sorted(built.registry.models.items())),
             ),

@@ -13,7 +13,7 @@ from dicomweb.client.store import StowSender
 if TYPE_CHECKING:
     from dicom_node.ports.delivery import ResultSender
     from dicom_node.settings import Settings
-    from dicom_node.settings_sections import DestinationSettings
+    from dicom_node.settings_delivery import DestinationSettings
 
 
 def build_senders(settings: Settings) -> tuple[ResultSender, ...]:

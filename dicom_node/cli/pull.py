@@ -88,7 +88,7 @@ def _through_here(
 ) -> dict[str, Any]:
     """Fetch from an archive that the node does not know, and store at the node by STOW-RS."""
     from dicom_node.app.access import build_access
-    from dicom_node.settings_sections import AccessSettings
+    from dicom_node.settings_access import AccessSettings
     from dicomweb.client.archive import DicomwebArchive
     from dicomweb.client.connection import origin
     from dicomweb.client.relay import relay

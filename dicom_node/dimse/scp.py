@@ -1,4 +1,4 @@
-"""The DIMSE server: Verification and Storage."""
+"""The DIMSE server: Verification, Storage, and the services that it is given."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
+    from dicom_node.dimse.service import DimseService
     from dicom_node.dimse.store_message import StoreRequest
     from dicom_node.ports.ingest import Receiver
     from dicom_node.ports.operation import Metrics
@@ -74,6 +75,8 @@ class StorageScp:
         Whether SOP Classes outside the standard's root are negotiated.
     max_instance_bytes
         A larger instance is answered A701; one is held in memory for each association.
+    services
+        What it offers besides Verification and Storage.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class StorageScp:
         timeout_s: float = 30,
         private_sop_classes: bool = False,
         max_instance_bytes: int = 2 << 30,
+        services: Sequence[DimseService] = (),
     ) -> None:
         keep_library_quiet()
         self._host = host
@@ -101,6 +105,7 @@ class StorageScp:
         self._allowed = tuple(peer.ae_title.strip() for peer in peers) if allow_list else None
         self._private_sop_classes = private_sop_classes
         self._max_instance_bytes = max_instance_bytes
+        self._services = tuple(services)
         self._ae = AE(ae_title=ae_title)
         self._ae.require_called_aet = require_called_ae_title
         self._ae.maximum_associations = max_associations
@@ -134,6 +139,7 @@ class StorageScp:
                     (evt.EVT_REQUESTED, self._requested),
                     (evt.EVT_ACCEPTED, self._accepted),
                     (evt.EVT_ABORTED, self._aborted),
+                    *(pair for service in self._services for pair in service.handlers()),
                 ],
                 store=self._store,
                 max_instance_bytes=self._max_instance_bytes,
@@ -180,9 +186,11 @@ class StorageScp:
         elif sum(a.is_acceptor for a in self._ae.active_associations) > self._ae.maximum_associations:
             self._reject(assoc, "rejected-limit", calling, (0x02, 0x03, 0x02))
         else:
-            acceptor.supported_contexts = supported_contexts(
-                request.presentation_context_definition_list, private_sop_classes=self._private_sop_classes
-            )
+            proposed = request.presentation_context_definition_list
+            acceptor.supported_contexts = [
+                *supported_contexts(proposed, private_sop_classes=self._private_sop_classes),
+                *(context for service in self._services for context in service.contexts(proposed)),
+            ]
 
     def _reject(self, assoc: Any, outcome: str, calling: str, why: tuple[int, int, int]) -> None:
         assoc.acse.send_reject(*why)

@@ -9,7 +9,7 @@ import pytest
 from dicom_node.app.access import build_access
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.settings import load_settings
-from dicom_node.settings_sections import AccessSettings
+from dicom_node.settings_access import AccessSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
