@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dicom_node.app.access import build_access
+from dicom_node.app.peers import build_address
 from dicom_node.dimse.scu import DimseSender
 from dicom_node.domain.delivery import Destination
 from dicom_node.domain.errors import ConfigurationError
@@ -38,12 +39,5 @@ def _sender(settings: Settings, configured: DestinationSettings) -> ResultSender
         )
     for peer in settings.dimse.peers:
         if peer.name == configured.peer:
-            return DimseSender(
-                destination,
-                host=peer.host,
-                port=peer.port,
-                ae_title=peer.ae_title,
-                calling_ae_title=settings.dimse.ae_title,
-                timeout_s=settings.dimse.timeout_s,
-            )
+            return DimseSender(destination, build_address(settings, peer))
     raise ConfigurationError(f"destination {configured.name}: peer {configured.peer!r} is not in dimse.peers")

@@ -57,7 +57,8 @@ def send_to(paths: list[Path], to: str, calling: str, progress: Callable[[int], 
     match = PEER.fullmatch(to)
     if match is None:
         raise ConfigurationError(f"--to {to}: write AE@host:port (DICOMNODE@127.0.0.1:11112) or a URL")
-    from dicom_node.dimse.scu import Address, send_files
+    from dicom_node.dimse.association import Address
+    from dicom_node.dimse.scu import send_files
 
     address = Address(match["host"].strip("[]"), int(match["port"]), match["ae"], calling)
     return {str(path): reason for path, reason in send_files(paths, address, progress).items()}

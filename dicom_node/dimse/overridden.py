@@ -1,6 +1,6 @@
 """The private parts of pynetdicom that the node replaces or calls, so that a change is noticed.
 
-`listener` and `reactor` (serving), `encoded_store`, `held_reactor` and `sending_entity` (sending) rely on
+`association_server` and `reactor` (serving), `encoded_store`, `held_reactor` and `sending_entity` (sending) rely on
 them.
 """
 
@@ -48,14 +48,16 @@ OVERRIDDEN: tuple[Callable[..., Any], ...] = (
     ApplicationEntity._create_socket,
     AssociationSocket.__init__,
     AssociationSocket.close,
+    AssociationSocket.connect,
+    AssociationSocket.recv,
     AssociationSocket._create_socket,
     AssociationSocket._shutdown_socket,
     RequestHandler.handle,
     RequestHandler._create_association,
     AssociationServer.__init__,
-    AssociationServer.get_request,
-    AssociationServer.service_actions,
-    AssociationServer.shutdown,
+    AssociationServer.server_bind,
+    AssociationServer.server_close,
+    AssociationServer.process_request,
     ThreadedAssociationServer.process_request_thread,
 )
 

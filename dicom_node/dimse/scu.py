@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 import io
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from dicom_node.dimse.association import associated
 from dicom_node.dimse.contexts import Proposal, propose, verification_context
 from dicom_node.dimse.encoded_store import choose_context, encoded_data_set, send_encoded
-from dicom_node.dimse.held_reactor import hold_reactor
-from dicom_node.dimse.library import keep_library_quiet
-from dicom_node.dimse.sending_entity import SendingEntity
 from dicom_node.dimse.statuses import SUCCESS, describe, is_stored
 from dicom_node.domain.delivery import SendReport
 from dicom_node.domain.errors import DeliveryFailed, NodeError
 from dicom_node.pipeline.header import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from dicom_node.dimse.association import Address
     from dicom_node.domain.delivery import Destination
     from dicom_node.pipeline.header import ScannedInstance
 
 log = structlog.get_logger(__name__)
 
-_MAX_PDU = 131072
 _NO_CONTEXT = (
     f"{describe(0x0122)}: the peer takes neither its SOP Class in its transfer syntax nor another way"
 )
 _UNREADABLE = "not sent: the file cannot be read; check its permissions"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Whom to call, and as whom.
-
-    Attributes
-    ----------
-    timeout_s
-        Seconds for the connection, for an answer, and for silence.
-    """
-
-    host: str
-    port: int
-    ae_title: str
-    calling_ae_title: str = "DICOMNODE"
-    timeout_s: float = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +52,9 @@ class DimseSender:
     uncompressed one. A warning status counts as sent (PS3.4 Table B.2-1).
     """
 
-    def __init__(
-        self,
-        destination: Destination,
-        *,
-        host: str,
-        port: int,
-        ae_title: str,
-        calling_ae_title: str,
-        timeout_s: float = 30,
-    ) -> None:
+    def __init__(self, destination: Destination, address: Address) -> None:
         self._destination = destination
-        self._address = Address(host, port, ae_title, calling_ae_title, timeout_s)
+        self._address = address
 
     @property
     def destination(self) -> Destination:
@@ -124,12 +95,12 @@ def echo(address: Address) -> None:
     DeliveryFailed
         If the peer is not there, refuses, or answers another status than success.
     """
-    with _associated(address, [verification_context()]) as assoc:
+    with associated(address, [verification_context()]) as assoc:
         status = assoc.send_c_echo() if assoc is not None else None
     code = getattr(status, "Status", None)
     if code != SUCCESS:
         what = "does not take Verification" if code is None else f"answered {describe(int(code))}"
-        raise DeliveryFailed(f"{_name(address)} {what}; check the peer's configuration")
+        raise DeliveryFailed(f"{address.name} {what}; check the peer's configuration")
 
 
 def send_files(
@@ -206,7 +177,7 @@ def _send_lot(
     address: Address, proposal: Proposal, lot: Sequence[_Outgoing], advance: Callable[[], None]
 ) -> dict[str, str]:
     failures: dict[str, str] = {}
-    with _associated(address, list(proposal.contexts)) as assoc:
+    with associated(address, list(proposal.contexts)) as assoc:
         for number, outgoing in enumerate(lot):
             reason = _NO_CONTEXT if assoc is None else _send_one(address, assoc, outgoing, number)
             if reason is not None:
@@ -241,48 +212,5 @@ def _send_one(address: Address, assoc: Any, outgoing: _Outgoing, number: int) ->
             encoded=encoded,
         )
     except DeliveryFailed as exc:
-        raise DeliveryFailed(f"{_name(address)}: {exc}") from exc
+        raise DeliveryFailed(f"{address.name}: {exc}") from exc
     return None if is_stored(code) else f"status {describe(code)}"
-
-
-@contextmanager
-def _associated(address: Address, contexts: list[Any]) -> Iterator[Any]:
-    """An established association, released at the end; None where the peer takes none of the contexts."""
-    keep_library_quiet()
-    ae = SendingEntity(ae_title=address.calling_ae_title)
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = address.timeout_s
-    try:
-        assoc = ae.associate(
-            address.host,
-            address.port,
-            contexts=contexts,
-            ae_title=address.ae_title,
-            max_pdu=_MAX_PDU,
-        )
-    except OSError as exc:
-        raise DeliveryFailed(f"{_name(address)} cannot be reached; check host and network") from exc
-    if not assoc.is_established:
-        if assoc.rejected_contexts and not assoc.is_rejected:
-            yield None
-            return
-        raise DeliveryFailed(_refusal(address, assoc))
-    hold_reactor(assoc)
-    try:
-        yield assoc
-    except BaseException:
-        if assoc.is_established:
-            assoc.abort()
-        raise
-    if assoc.is_established:
-        assoc.release()
-
-
-def _refusal(address: Address, assoc: Any) -> str:
-    if assoc.is_rejected:
-        why = str(getattr(assoc.acceptor.primitive, "reason_str", "no reason given")).lower()
-        return f"{_name(address)} rejects the association ({why}); check AE titles on both sides"
-    return f"{_name(address)} does not answer; check that the peer runs and listens there"
-
-
-def _name(address: Address) -> str:
-    return f"{address.ae_title}@{address.host}:{address.port}"

@@ -10,7 +10,8 @@ import yaml
 from ports import take_port
 from processes import Child, answers, eventually
 
-from dicom_node.dimse.scu import Address, send_files
+from dicom_node.dimse.association import Address
+from dicom_node.dimse.scu import send_files
 
 #: States in which a study has ended.
 ENDED = ("done", "rejected", "quarantined", "failed")

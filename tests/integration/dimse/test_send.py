@@ -18,7 +18,8 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, evt
 
-from dicom_node.dimse.scu import Address, DimseSender, echo, send_files
+from dicom_node.dimse.association import Address
+from dicom_node.dimse.scu import DimseSender, echo, send_files
 from dicom_node.domain.delivery import Destination
 from dicom_node.domain.errors import DeliveryFailed
 from dicom_node.pipeline.header import scan
@@ -38,7 +39,7 @@ def sender(port, **changes):
         "calling_ae_title": "NODE",
         "timeout_s": 5,
     }
-    return DimseSender(Destination("pacs"), **{**options, **changes})
+    return DimseSender(Destination("pacs"), Address(**{**options, **changes}))
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import threading
 import pytest
 from pynetdicom import AE, evt
 
-from dicom_node.dimse.scu import Address, send_files
+from dicom_node.dimse.association import Address
+from dicom_node.dimse.scu import send_files
 
 pytestmark = pytest.mark.integration
 

@@ -31,6 +31,8 @@ KNOWN = {
     "ApplicationEntity._create_socket": "f56bca8888e1ce9f",
     "AssociationSocket.__init__": "1f0325fdef2cc353",
     "AssociationSocket.close": "c726c8db53813d55",
+    "AssociationSocket.connect": "aeeeae413bd339dc",
+    "AssociationSocket.recv": "6bc20a33b1b7cfe7",
     "AssociationSocket._create_socket": "bf8b92b106c8aa07",
     "AssociationSocket._shutdown_socket": "e2b2628faa81a578",
     "RequestHandler.handle": "034823fb4df3a874",
