@@ -1,93 +1,135 @@
-"""The listening side: connections become event-driven associations."""
-
-# ruff: noqa: SLF001 - see `overridden`
+"""Accepts connections; who serves them is another's business, in this process or another."""
 
 from __future__ import annotations
 
+import selectors
 import socket
-import struct
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING
 
-from pynetdicom import evt
-from pynetdicom.transport import (
-    AssociationServer,
-    AssociationSocket,
-    RequestHandler,
-    ThreadedAssociationServer,
-)
+import structlog
 
-from dicom_node.dimse.reactor import EventDrivenAssociation
+from dicom_node.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from dicom_node.dimse.store_exchange import StoreHandler
+    from collections.abc import Callable, Mapping
 
-#: `struct timeval`: seconds and microseconds.
-_TIMEVAL = struct.Struct("@ll")
+    #: Takes an accepted connection, who is at its other end, and the name of the port it came in by.
+    HandOn = Callable[[socket.socket, tuple[str, int], str], None]
 
+log = structlog.get_logger(__name__)
 
-class _Handler(RequestHandler):  # type: ignore[misc] # the library is untyped
-    """Makes the association of an accepted connection."""
-
-    server: EventDrivenServer
-
-    def _create_association(self) -> EventDrivenAssociation:
-        ae = self.ae
-        assoc = EventDrivenAssociation(ae, self.server.store, self.server.max_instance_bytes)
-        assoc._server = self.server
-        assoc.name = f"AcceptorThread@{self.client_address[1]}"
-        assoc.set_socket(AssociationSocket(assoc, client_socket=self.request))
-        acceptor = assoc.acceptor
-        acceptor.maximum_length = ae.maximum_pdu_size
-        acceptor.ae_title = self.server.ae_title
-        acceptor.address_info = self.local
-        acceptor.implementation_class_uid = ae.implementation_class_uid
-        acceptor.implementation_version_name = ae.implementation_version_name
-        acceptor.supported_contexts = list(self.server.contexts)
-        assoc.requestor.address_info = self.remote
-        for event, handlers in self.server._handlers.items():
-            if event.is_intervention and handlers:
-                assoc.bind(event, *handlers)
-            elif isinstance(event, evt.NotificationEvent):
-                for handler, args in handlers:
-                    assoc.bind(event, handler, args)
-        return assoc
+_BACKLOG = 128
+#: Seconds after an accept that failed, as it does where no descriptor is free.
+_PAUSE_S = 0.1
 
 
-class EventDrivenServer(ThreadedAssociationServer):  # type: ignore[misc] # the library is untyped
-    """Listens, and gives each connection an `EventDrivenAssociation`."""
+class Listener:
+    """Listens on one or several ports of an address.
 
-    request_queue_size = 128
-    daemon_threads = True
+    Parameters
+    ----------
+    host
+        Address to listen on.
+    ports
+        Name to port; 0 takes a free one. The names say what is spoken there, such as `plain` and `tls`.
+    """
 
-    def __init__(
-        self,
-        ae: Any,
-        address: tuple[str, int],
-        *,
-        store: StoreHandler,
-        max_instance_bytes: int,
-        **options: Any,
-    ) -> None:
-        self.store = store
-        self.max_instance_bytes = max_instance_bytes
-        super().__init__(ae, address, request_handler=_Handler, **options)
+    def __init__(self, host: str, ports: Mapping[str, int]) -> None:
+        self._host = host
+        self._ports = dict(ports)
+        self._sockets: dict[str, socket.socket] = {}
+        self._stopped = threading.Event()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._thread: threading.Thread | None = None
 
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection; a peer that falls silent within a PDU is given up after the timeout."""
-        connection, address = super().get_request()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # The kernel's timeouts, not Python's: those cost a poll with every receive and send.
-        seconds, fraction = divmod(float(self.ae.network_timeout), 1)
-        timeout = _TIMEVAL.pack(int(seconds), int(fraction * 1_000_000))
-        connection.setblocking(True)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        return connection, address
+    def port(self, name: str = "plain") -> int:
+        """The port that goes by this name, also where the setting was 0."""
+        return self._ports[name]
 
-    def service_actions(self) -> None:
-        """Leave garbage collection to Python: the library forces a full one, which stops every thread."""
+    def bind(self) -> None:
+        """Take the ports; connections wait until `start`.
 
-    def shutdown(self) -> None:
-        """Stop listening."""
-        super(AssociationServer, self).shutdown()
-        self.server_close()
+        Raises
+        ------
+        ConfigurationError
+            If a port cannot be listened on.
+        """
+        for name, port in self._ports.items():
+            try:
+                self._sockets[name] = _listen(self._host, port)
+            except OSError as exc:
+                self._close()
+                setting = "dimse.port" if name == "plain" else f"dimse.{name}.port"
+                raise ConfigurationError(
+                    f"dimse: {self._host}:{port} cannot be listened on ({exc.strerror});"
+                    f" set {setting} to a free port"
+                ) from exc
+            self._ports[name] = int(self._sockets[name].getsockname()[1])
+
+    def start(self, hand_on: HandOn) -> None:
+        """Accept, and hand each connection on.
+
+        Parameters
+        ----------
+        hand_on
+            Called in the listener's thread, so it must be quick; it owns the connection.
+        """
+        self._thread = threading.Thread(target=self._run, args=(hand_on,), name="dimse-listen", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening: the ports are free on return; nothing happens the second time."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        if self._thread is not None:
+            self._wake_out.send(b"\0")
+            self._thread.join()
+        self._close()
+        self._wake_in.close()
+        self._wake_out.close()
+
+    def _run(self, hand_on: HandOn) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_in, selectors.EVENT_READ)
+            for name, listening in self._sockets.items():
+                selector.register(listening, selectors.EVENT_READ, name)
+            while not self._stopped.is_set():
+                for key, _ in selector.select():
+                    if key.data is not None:
+                        self._accept(self._sockets[key.data], key.data, hand_on)
+
+    def _accept(self, listening: socket.socket, name: str, hand_on: HandOn) -> None:
+        try:
+            connection, address = listening.accept()
+        except (BlockingIOError, ConnectionError):  # the peer went away again
+            return
+        except OSError as exc:
+            log.warning("dimse.accept-failed", reason=exc.strerror)
+            self._stopped.wait(_PAUSE_S)
+            return
+        try:
+            hand_on(connection, address[:2], name)
+        except OSError as exc:
+            log.warning("dimse.accept-failed", reason=exc.strerror)
+            connection.close()
+
+    def _close(self) -> None:
+        for listening in self._sockets.values():
+            listening.close()
+        self._sockets.clear()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+        # A peer may be gone between `select` and `accept`, which would then wait for the next one.
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -32,6 +32,8 @@ from dicom_node.dimse.store_exchange import Negotiated, StoreExchange
 from dicom_node.dimse.wire import PduReader, ProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dicom_node.dimse.store_exchange import StoreHandler
 
 _PDU_HEADER = struct.Struct(">BxL")
@@ -183,14 +185,28 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
 
 
 class EventDrivenAssociation(Association):  # type: ignore[misc] # the library is untyped
-    """An accepted association whose threads wait instead of polling."""
+    """An accepted association whose threads wait instead of polling.
 
-    def __init__(self, ae: Any, store: StoreHandler, limit: int) -> None:
+    Parameters
+    ----------
+    ended
+        Called once its thread is done.
+    """
+
+    def __init__(self, ae: Any, store: StoreHandler, limit: int, ended: Callable[[], None]) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
+        self._ended = ended
         self.dul = EventDrivenDul(self, store, limit)
         # These setters pass the values on to the timers of the new upper layer.
         self.acse_timeout = ae.acse_timeout
         self.network_timeout = ae.network_timeout
+
+    def run_reactor(self) -> None:
+        """Negotiate and serve until the association has ended."""
+        try:
+            super().run_reactor()
+        finally:
+            self._ended()
 
     def deliver(self, context_id: int, control: int, data: bytes) -> None:
         """Hand one PDV of another message than C-STORE to pynetdicom."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pynetdicom import AE, evt
 
+from dicom_node.dimse.association_server import AssociationMaker
 from dicom_node.dimse.contexts import supported_contexts, verification_context
 from dicom_node.dimse.library import keep_library_quiet
-from dicom_node.dimse.listener import EventDrivenServer
+from dicom_node.dimse.listener import Listener
 from dicom_node.dimse.statuses import DimseStatus, status_of_error, status_of_outcome
 from dicom_node.domain.errors import (
-    ConfigurationError,
     InternalError,
     InvalidInstance,
     NodeError,
@@ -24,9 +23,11 @@ from dicom_node.domain.errors import (
 from dicom_node.domain.instance import IncomingInstance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
     from typing import BinaryIO
 
+    from dicom_node.dimse.association_server import Secure
     from dicom_node.dimse.service import DimseService
     from dicom_node.dimse.store_message import StoreRequest
     from dicom_node.ports.ingest import Receiver
@@ -77,6 +78,13 @@ class StorageScp:
         A larger instance is answered A701; one is held in memory for each association.
     services
         What it offers besides Verification and Storage.
+    tls_port
+        A second port, whose connections go through `secure["tls"]`; `None`: no such port.
+    secure
+        Secures the connections of a port, by its name (`plain`, `tls`): called in the association's thread,
+        returns the secured socket, raises OSError where the handshake fails.
+    ended
+        Called when a connection that was taken is done, an association or not.
     """
 
     def __init__(
@@ -96,10 +104,16 @@ class StorageScp:
         private_sop_classes: bool = False,
         max_instance_bytes: int = 2 << 30,
         services: Sequence[DimseService] = (),
+        tls_port: int | None = None,
+        secure: Mapping[str, Secure] | None = None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         keep_library_quiet()
-        self._host = host
-        self._port = port
+        ports = {"plain": port} if tls_port is None else {"plain": port, "tls": tls_port}
+        self._address = host, port
+        self._listener = Listener(host, ports)
+        self._secure = dict(secure or {})
+        self._ended = ended
         self._receiver = receiver
         self._metrics = metrics
         self._allowed = tuple(peer.ae_title.strip() for peer in peers) if allow_list else None
@@ -113,64 +127,75 @@ class StorageScp:
         self._ae.acse_timeout = timeout_s
         self._ae.dimse_timeout = timeout_s
         self._ae.network_timeout = timeout_s
-        self._server: EventDrivenServer | None = None
-        self._thread: threading.Thread | None = None
+        self._server: AssociationMaker | None = None
 
     @property
     def port(self) -> int:
         """The port that it listens on."""
-        return self._port if self._server is None else int(self._server.server_address[1])
+        return self._listener.port()
 
     def start(self) -> None:
-        """Listen.
+        """Listen, and serve.
 
         Raises
         ------
         ConfigurationError
             If the port cannot be listened on.
         """
-        try:
-            self._server = EventDrivenServer(
-                self._ae,
-                (self._host, self._port),
-                ae_title=self._ae.ae_title,
-                contexts=[verification_context()],
-                evt_handlers=[
-                    (evt.EVT_REQUESTED, self._requested),
-                    (evt.EVT_ACCEPTED, self._accepted),
-                    (evt.EVT_ABORTED, self._aborted),
-                    *(pair for service in self._services for pair in service.handlers()),
-                ],
-                store=self._store,
-                max_instance_bytes=self._max_instance_bytes,
-            )
-        except OSError as exc:
-            raise ConfigurationError(
-                f"dimse: {self._host}:{self._port} cannot be listened on ({exc.strerror});"
-                " set dimse.port to a free port"
-            ) from exc
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, name="dimse-listen", daemon=True
+        self._listener.bind()
+        self.open()
+        self._listener.start(self.take)
+        log.info("dimse.listening", host=self._address[0], port=self.port, ae_title=self._ae.ae_title)
+
+    def open(self) -> None:
+        """Get ready for connections that another process accepts and hands over."""
+        self._server = AssociationMaker(
+            self._ae,
+            self._address,
+            ae_title=self._ae.ae_title,
+            contexts=[verification_context()],
+            evt_handlers=[
+                (evt.EVT_REQUESTED, self._requested),
+                (evt.EVT_ACCEPTED, self._accepted),
+                (evt.EVT_ABORTED, self._aborted),
+                *(pair for service in self._services for pair in service.handlers()),
+            ],
+            store=self._store,
+            max_instance_bytes=self._max_instance_bytes,
+            secure=self._secure,
+            ended=self._ended,
         )
-        self._thread.start()
-        log.info("dimse.listening", host=self._host, port=self.port, ae_title=self._ae.ae_title)
+
+    def take(self, connection: socket.socket, address: tuple[str, int], port: str) -> None:
+        """Serve a connection that was accepted; returns at once.
+
+        Parameters
+        ----------
+        address
+            The peer's.
+        port
+            The name of the port that it came in by: `plain` or `tls`.
+        """
+        server = self._server
+        if server is None:
+            connection.close()
+            self._ended()
+        else:
+            server.take(connection, address, port)
 
     def stop(self) -> None:
         """Stop listening, let instances that are being stored end, and abort the associations."""
+        self._listener.stop()
         server, self._server = self._server, None
         if server is None:
             return
-        self._port = int(server.server_address[1])
-        server.shutdown()
         associations = server.active_associations
         for assoc in associations:
             assoc.abort(block=False)
         deadline = time.monotonic() + _STOP_S
         for assoc in associations:
             assoc.join(max(0.0, deadline - time.monotonic()))
-        if self._thread is not None:
-            self._thread.join(timeout=_STOP_S)
-        log.info("dimse.stopped", port=self._port)
+        log.info("dimse.stopped", port=self.port)
 
     def _requested(self, event: Any) -> None:
         """Reject who may not call, and offer what the others propose."""

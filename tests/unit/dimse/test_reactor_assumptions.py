@@ -3,8 +3,9 @@
 import pynetdicom
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.transport import AssociationServer
 
-from dicom_node.dimse import reactor
+from dicom_node.dimse import association_server, reactor
 from dicom_node.dimse.overridden import OVERRIDDEN, fingerprints
 
 #: Of pynetdicom 3.0.4. Where one differs: read what changed, adapt `reactor`, run the DIMSE tests, then
@@ -38,9 +39,9 @@ KNOWN = {
     "RequestHandler.handle": "034823fb4df3a874",
     "RequestHandler._create_association": "05c8d12b79863cdb",
     "AssociationServer.__init__": "edacb98bdfb7b974",
-    "AssociationServer.get_request": "925a4f3a3042f6e4",
-    "AssociationServer.service_actions": "0a0853a3615ac7c5",
-    "AssociationServer.shutdown": "e8e2c3a41009886d",
+    "AssociationServer.server_bind": "cf69278a05a5c777",
+    "AssociationServer.server_close": "3fa1b358badbe682",
+    "AssociationServer.process_request": "4fa44ac5b54b4498",
     "ThreadedAssociationServer.process_request_thread": "9e76e9b9c8a3d8b1",
 }
 
@@ -58,6 +59,7 @@ def test_everything_that_the_reactor_overrides_is_watched():
     for ours, theirs in (
         (reactor.EventDrivenDul, DULServiceProvider),
         (reactor.EventDrivenAssociation, Association),
+        (association_server.AssociationMaker, AssociationServer),
     ):
         replaced = {name for name in vars(ours) if name in vars(theirs) and callable(vars(ours)[name])}
         assert {f"{theirs.__name__}.{name}" for name in replaced} <= watched

@@ -1,0 +1,135 @@
+"""Makes event-driven associations of connections that somebody else accepted."""
+
+# ruff: noqa: SLF001 - see `overridden`
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+from pynetdicom import evt
+from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+
+from dicom_node.dimse.reactor import EventDrivenAssociation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dicom_node.dimse.store_exchange import StoreHandler
+
+    #: Secures a connection (TLS), in the thread of its association; raises OSError where that fails.
+    Secure = Callable[[socket.socket], socket.socket]
+
+#: `struct timeval`: seconds and microseconds.
+_TIMEVAL = struct.Struct("@ll")
+
+
+class _Handler(RequestHandler):  # type: ignore[misc] # the library is untyped
+    """Makes the association of an accepted connection."""
+
+    server: AssociationMaker
+
+    def _create_association(self) -> EventDrivenAssociation:
+        ae = self.ae
+        assoc = EventDrivenAssociation(
+            ae, self.server.store, self.server.max_instance_bytes, self.server.ended
+        )
+        assoc._server = self.server
+        assoc.name = f"AcceptorThread@{self.client_address[1]}"
+        assoc.set_socket(AssociationSocket(assoc, client_socket=self.request))
+        acceptor = assoc.acceptor
+        acceptor.maximum_length = ae.maximum_pdu_size
+        acceptor.ae_title = self.server.ae_title
+        acceptor.address_info = self.local
+        acceptor.implementation_class_uid = ae.implementation_class_uid
+        acceptor.implementation_version_name = ae.implementation_version_name
+        acceptor.supported_contexts = list(self.server.contexts)
+        assoc.requestor.address_info = self.remote
+        for event, handlers in self.server._handlers.items():
+            if event.is_intervention and handlers:
+                assoc.bind(event, *handlers)
+            elif isinstance(event, evt.NotificationEvent):
+                for handler, args in handlers:
+                    assoc.bind(event, handler, args)
+        return assoc
+
+
+class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the library is untyped
+    """Gives each connection an `EventDrivenAssociation`, in a thread of its own; listens nowhere.
+
+    Parameters
+    ----------
+    address
+        Where peers connect to.
+    store, max_instance_bytes
+        See `store_exchange.StoreExchange`.
+    secure
+        Secures the connections of a port, by the port's name; others are plain.
+    ended
+        Called when the connection of an association, or one that never became an association, is done.
+    """
+
+    daemon_threads = True
+
+    def __init__(
+        self,
+        ae: Any,
+        address: tuple[str, int],
+        *,
+        store: StoreHandler,
+        max_instance_bytes: int,
+        secure: dict[str, Secure] | None = None,
+        ended: Callable[[], None] = lambda: None,
+        **options: Any,
+    ) -> None:
+        self.store = store
+        self.max_instance_bytes = max_instance_bytes
+        self.ended = ended
+        self._secure = secure or {}
+        super().__init__(ae, address, request_handler=_Handler, **options)
+        self.server_close()
+
+    def server_bind(self) -> None:
+        """Bind nothing: `listener` does, perhaps in another process."""
+
+    def server_activate(self) -> None:
+        """Listen on nothing."""
+
+    def take(self, connection: socket.socket, address: tuple[str, int], port: str) -> None:
+        """Serve a connection in threads of its own.
+
+        A peer that falls silent within a PDU is given up after the network timeout.
+        """
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # The kernel's timeouts, not Python's: those cost a poll with every receive and send.
+        seconds, fraction = divmod(float(self.ae.network_timeout), 1)
+        timeout = _TIMEVAL.pack(int(seconds), int(fraction * 1_000_000))
+        connection.setblocking(True)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        self.process_request(connection, (address, port))
+
+    def finish_request(self, request: socket.socket, client_address: Any) -> None:
+        """Make the association, after the handshake where the port has one; runs in a thread of its own."""
+        address, port = client_address
+        secure = self._secure.get(port)
+        connection = request
+        try:
+            if secure is not None:
+                connection = secure(request)
+            _Handler(connection, address, self)
+        except BaseException:
+            self.shutdown_request(connection)
+            self.ended()
+            raise
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: the library prints a traceback, with what the peer sent in it."""
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        """Close a connection that never became an association."""
+        with contextlib.suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
+        request.close()
