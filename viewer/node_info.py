@@ -29,6 +29,8 @@ class NodeInfo:
         Where C-STORE goes; the port is a function, since a free one may be taken at the start.
     models
         (name, version) of the models that can run.
+    disk_note
+        What people should know about the disks, or `None` while all is good.
     """
 
     site: str
@@ -37,3 +39,4 @@ class NodeInfo:
     dimse_host: str
     dimse_port: Callable[[], int]
     models: tuple[tuple[str, str], ...] = ()
+    disk_note: Callable[[], str | None] = lambda: None

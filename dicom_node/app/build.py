@@ -9,6 +9,7 @@ from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
 from dicom_node.app.dimse import build_scp
+from dicom_node.app.disk import watch_disks
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
 from dicom_node.app.pulls import build_pulls
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks for results that are due to go.
 RETENTION_LOOK_S = 3600.0
+#: The same for the disks; whoever stores looks besides.
+DISK_LOOK_S = 10.0
 
 
 def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = None) -> Node:
@@ -72,6 +75,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         lambda: {state.value: count for state, count in services.index.count_by_state().items()},
         "state",
     )
+    watch_disks(built.metrics, built.watermark)
 
     def install_viewer(app: FastAPI) -> None:
         install(
@@ -92,6 +96,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
                 dimse_host=settings.dimse.host,
                 dimse_port=lambda: scp.port,
                 models=tuple((name, model.version) for name, model in sorted(built.registry.models.items())),
+                disk_note=built.watermark.note,
             ),
         )
 
@@ -115,6 +120,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         install_viewer=install_viewer,
         metrics=built.metrics,
         readiness=(("disk", built.watermark.check), ("index", lambda: _answers(services))),
+        notes=(("disk", built.watermark.note),),
         version=distribution_version("dicom-ai-node"),
     )
     work = build_worklist_work(
@@ -132,6 +138,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         work.expire()
 
     retention = PollingThread("retention", expire, every_s=RETENTION_LOOK_S)
+    disks = PollingThread("disk", built.watermark.look, every_s=DISK_LOOK_S)
     # What a crash left there is of no use to the next run, and is not encrypted.
     shutil.rmtree(services.stores.scratch, ignore_errors=True)
     services.stores.scratch.mkdir(mode=0o700, exist_ok=True)
@@ -143,10 +150,10 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(work.start, pulls.start, *built.warm_up, retention.start),
+            warm_up=(work.start, pulls.start, *built.warm_up, retention.start, disks.start),
             stop_first=(work.stop, pulls.stop),
             farewell=work.farewell,
-            close=(retention.stop, built.engine.close, built.close_database),
+            close=(retention.stop, disks.stop, built.engine.close, built.close_database),
         )
     )
 

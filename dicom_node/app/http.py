@@ -23,6 +23,7 @@ def create_http_app(
     metrics: PrometheusMetrics,
     readiness: Sequence[tuple[str, Callable[[], None]]],
     version: str,
+    notes: Sequence[tuple[str, Callable[[], str | None]]] = (),
 ) -> FastAPI:
     """Build the application.
 
@@ -32,6 +33,8 @@ def create_http_app(
         Adds dashboard, REST API and OHIF.
     readiness
         (name, check) pairs; a check raises where its part is not ready.
+    notes
+        (name, note) pairs; a note says what people should know while the node still works.
     """
     app = FastAPI(
         title="DICOM Node",
@@ -49,7 +52,7 @@ def create_http_app(
 
     @app.get("/health/ready", tags=["health"], responses={503: {"description": "Some part is not ready"}})
     def ready() -> JSONResponse:
-        """Answer 200 when every part can work, 503 otherwise, with each part's state."""
+        """Answer 200 when every part can work, 503 otherwise, with each part's state and notes on them."""
         parts: dict[str, Any] = {}
         for name, check in readiness:
             try:
@@ -58,8 +61,10 @@ def create_http_app(
             except NodeError as exc:
                 parts[name] = f"{exc.code}: {exc}"
         good = all(state == "ready" for state in parts.values())
+        said = {name: text for name, note in notes if parts.get(name) == "ready" and (text := note())}
         return JSONResponse(
-            {"status": "ready" if good else "not ready", "parts": parts}, status_code=200 if good else 503
+            {"status": "ready" if good else "not ready", "parts": parts, "notes": said},
+            status_code=200 if good else 503,
         )
 
     @app.get("/metrics", tags=["health"])

@@ -10,6 +10,7 @@ from anonymizer.uids import UidMapper
 from dicom_node.app.adapters import AnonymizerAdapter, SystemClock, UidAdapter
 from dicom_node.app.anonymizer import build_anonymizer
 from dicom_node.app.audit import open_audit
+from dicom_node.app.disk import open_watermark
 from dicom_node.app.preview import render_preview
 from dicom_node.app.senders import build_senders
 from dicom_node.app.worklist import build_worklist
@@ -27,7 +28,6 @@ from dicom_node.pipeline.services import Services, Stores
 from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import BlobRouter, EncryptedBlobs, PlainBlobs
 from dicom_node.storage.keys import KeyStore
-from dicom_node.storage.watermark import DiskWatermark
 from dicomweb.attributes import DicomJsonReader
 from inference.encode.encoder import Encoder
 from inference.encode.gate import Gate
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from dicom_node.pipeline.worklist import WorklistService
     from dicom_node.ports.archive import PullStore
     from dicom_node.settings import Settings
+    from dicom_node.storage.watermark import DiskWatermark
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def build_services(settings: Settings) -> Built:
     master = load_master_key(data_dir)
     clock = SystemClock()
     metrics = PrometheusMetrics()
-    watermark = DiskWatermark(data_dir, settings.node.min_free_mb << 20)
+    watermark = open_watermark(settings)
     database = open_database(settings.database_url)
     upgrade(database)
     keys = KeyStore(data_dir / "keys" / "slots", master)

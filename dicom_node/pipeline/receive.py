@@ -80,9 +80,10 @@ class ReceiveStage:
         self._sop_classes = storage_sop_classes()
         self._slots = _KnownSlots(index)
 
-    def check_capacity(self) -> None:
-        """Raise `OutOfResources` where the disk watermark is reached."""
-        self._watermark.check()
+    def check_capacity(self, size: int = 0) -> None:
+        """See `ports.Receiver.check_capacity`."""
+        with self._watermark.reserve(size):
+            pass
 
     def receive(self, incoming: IncomingInstance) -> Receipt:
         """See `ports.Receiver.receive`.
@@ -119,6 +120,10 @@ class ReceiveStage:
         scanned = scan(incoming.stream)
         self._check_claims(incoming, scanned.header)
         digest = _digest(incoming.stream, scanned)
+        with self._watermark.reserve(scanned.size):
+            return self._keep(incoming, scanned, digest)
+
+    def _keep(self, incoming: IncomingInstance, scanned: ScannedInstance, digest: str) -> Receipt:
         study = self._pseudonymizer.uid(scanned.header.study_instance_uid)
         fresh = False
         for _ in range(_MAX_TRIES):

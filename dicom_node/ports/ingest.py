@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from dicom_node.domain.instance import IncomingInstance, Receipt
 
 
@@ -20,8 +22,8 @@ class Receiver(Protocol):
         UnsupportedTransferSyntax, OutOfResources, StorageFailure
         """
 
-    def check_capacity(self) -> None:
-        """Raise `OutOfResources` where the disk watermark is reached."""
+    def check_capacity(self, size: int = 0) -> None:
+        """Raise `OutOfResources` where the disk watermark is reached, or would be by `size` bytes more."""
 
 
 class Watermark(Protocol):
@@ -29,3 +31,12 @@ class Watermark(Protocol):
 
     def check(self) -> None:
         """Raise `OutOfResources` where too little is free."""
+
+    def reserve(self, size: int) -> AbstractContextManager[None]:
+        """Count `size` bytes as taken while they are on their way to the disk.
+
+        Raises
+        ------
+        OutOfResources
+            On entering, where they would leave too little free beside all that is on its way already.
+        """

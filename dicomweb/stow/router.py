@@ -7,6 +7,7 @@ PS3.18 §10.5.1 (request), §10.5.3 (response, status codes).
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -57,9 +58,10 @@ def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLi
         content_type = _content_type(request)
         _refuse_encoded(request)
         uploads.refuse_large(request)
-        if (announced_bytes(request) or BLOCK_BYTES) >= BLOCK_BYTES:
+        announced = announced_bytes(request) or BLOCK_BYTES
+        if announced >= BLOCK_BYTES:
             # Before a large body comes in; a small one asks when it is stored.
-            await intake.run(service.check_capacity)
+            await intake.run(partial(service.check_capacity, announced))
         report = StoreReport()
         try:
             async with uploads.place():

@@ -89,14 +89,14 @@ class StoreService:
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
 
-    def check_capacity(self) -> None:
-        """Before a body is read.
+    def check_capacity(self, size: int) -> None:
+        """Before a body of so many bytes is read.
 
         Raises
         ------
         OutOfResources
         """
-        self._receiver.check_capacity()
+        self._receiver.check_capacity(size)
 
     def store(self, part: Part, study: str | None) -> Stored | Failure:
         """Store one part, say what became of it, and close its stream; never raises.

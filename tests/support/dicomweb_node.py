@@ -51,7 +51,7 @@ class FakeReceiver:
     refuse: dict[str, Exception] = field(default_factory=dict)
     full: NodeError | None = None
 
-    def check_capacity(self) -> None:
+    def check_capacity(self, size: int = 0) -> None:
         if self.full is not None:
             raise self.full
 

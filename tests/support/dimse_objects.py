@@ -1,5 +1,6 @@
 """Small DICOM instances, and fakes of the ports that receiving needs."""
 
+import contextlib
 import io
 import threading
 
@@ -135,6 +136,11 @@ class FakeWatermark:
     def check(self):
         if self.full:
             raise OutOfResources("too little is free; free disk space")
+
+    @contextlib.contextmanager
+    def reserve(self, size):
+        self.check()
+        yield
 
 
 class CountingMetrics:

@@ -109,7 +109,7 @@ class Receiver:
         self.taken: list[tuple[str, bytes]] = []
         self.full: Exception | None = None
 
-    def check_capacity(self) -> None:
+    def check_capacity(self, size: int = 0) -> None:
         if self.full:
             raise self.full
 
