@@ -70,6 +70,9 @@ class CatalogQuery:
         Two quotation marks match an attribute that is absent or empty (PS3.18 §8.3.4.5).
     multiple_matching
         A list matches where each of its values is one of the attribute's (PS3.18 §8.3.4.6).
+    combined_date_time
+        Ranges of a date and of the time that goes with it are one range of moments. C-FIND asks for it, or
+        not (PS3.4 §C.2.2.2.5); QIDO-RS always does.
     attributes
         Tags that rows must have where they are known; more may be there. `None`: all.
     limit, offset
@@ -84,6 +87,7 @@ class CatalogQuery:
     fuzzy: bool = False
     empty_matching: bool = False
     multiple_matching: bool = False
+    combined_date_time: bool = True
     attributes: frozenset[str] | None = None
     limit: int | None = None
     offset: int = 0

@@ -23,6 +23,7 @@ class CatalogRecord:
     study_instance_uid: str
     series_instance_uid: str
     sop_instance_uid: str
+    sop_class_uid: str
     transfer_syntax_uid: str
     ref: str
     version: int

@@ -110,7 +110,9 @@ def read_conditions(query: CatalogQuery) -> list[Condition]:
         If a key or its value is malformed, or belongs to a lower level; the message names the attribute
         and not the value.
     """
-    options = Options(query.fuzzy, query.empty_matching, query.multiple_matching)
+    options = Options(
+        query.fuzzy, query.empty_matching, query.multiple_matching, combined=query.combined_date_time
+    )
     keys: dict[tuple[str, ...], str] = {}
     for path, sent in query.matches.items():
         raw = clean(sent)
@@ -172,7 +174,9 @@ def _periods(plain: dict[str, str], options: Options) -> list[Condition]:
             continue
         days = read_bounds("DA", plain[tag]) if plain[tag].strip() else None
         hours = read_bounds("TM", plain[times]) if plain.get(times, "").strip() else None
-        together = days is not None and hours is not None and days.form == hours.form != "value"
+        together = (
+            options.combined and days is not None and hours is not None and days.form == hours.form != "value"
+        )
         if days is None or not (together or options.offset_s is not None):
             continue
         if together and hours is not None:

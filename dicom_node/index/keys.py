@@ -53,6 +53,7 @@ class Options:
     empty: bool = False
     multiple: bool = False
     offset_s: float | None = None
+    combined: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ _COLUMNS: Final = (
     table.c.study_instance_uid,
     table.c.series_instance_uid,
     table.c.sop_instance_uid,
+    table.c.sop_class_uid,
     table.c.transfer_syntax_uid,
     table.c.ref,
     table.c.version,
