@@ -34,6 +34,7 @@ from dicom_node.dimse.wire import PduReader, ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dicom_node.dimse.service import DimseService
     from dicom_node.dimse.store_exchange import StoreHandler
 
 _PDU_HEADER = struct.Struct(">BxL")
@@ -196,6 +197,8 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
     def __init__(self, ae: Any, store: StoreHandler, limit: int, ended: Callable[[], None]) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
         self._ended = ended
+        #: What it serves besides Verification and Storage.
+        self.services: tuple[DimseService, ...] = ()
         self.dul = EventDrivenDul(self, store, limit)
         # These setters pass the values on to the timers of the new upper layer.
         self.acse_timeout = ae.acse_timeout
@@ -233,6 +236,14 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
             elif self.dul.idle_timer_expired() and not self.dul.is_busy:
                 self.abort()
                 self.kill()
+
+    def _serve_request(self, message: Any, context_id: int) -> None:
+        """Serve a message that is no C-STORE request: by a service of the node, else by the library."""
+        context = self._accepted_cx.get(context_id)
+        if context is not None and any(s.serve(self, message, context) for s in self.services):
+            self.dul._idle_timer.restart()  # what it did may have taken longer than a silence may
+        else:
+            super()._serve_request(message, context_id)
 
     def _answer_release(self) -> None:
         self.acse.send_release(is_response=True)

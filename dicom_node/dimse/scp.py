@@ -158,7 +158,7 @@ class StorageScp:
                 (evt.EVT_REQUESTED, self._requested),
                 (evt.EVT_ACCEPTED, self._accepted),
                 (evt.EVT_ABORTED, self._aborted),
-                *(pair for service in self._services for pair in service.handlers()),
+                (evt.EVT_SOP_EXTENDED, self._extended),
             ],
             store=self._store,
             max_instance_bytes=self._max_instance_bytes,
@@ -212,10 +212,25 @@ class StorageScp:
             self._reject(assoc, "rejected-limit", calling, (0x02, 0x03, 0x02))
         else:
             proposed = request.presentation_context_definition_list
-            acceptor.supported_contexts = [
+            supported = [
                 *supported_contexts(proposed, private_sop_classes=self._private_sop_classes),
                 *(context for service in self._services for context in service.contexts(proposed)),
             ]
+            # Who proposes to be SCP of a SOP Class will be sent instances, or sends reports.
+            for context in supported:
+                if context.abstract_syntax in assoc.requestor.role_selection:
+                    context.scu_role = context.scp_role = True
+            acceptor.supported_contexts = supported
+            assoc.services = self._services
+
+    def _extended(self, event: Any) -> dict[Any, bytes]:
+        answers = {}
+        for sop_class_uid, proposed in event.app_info.items():
+            for service in event.assoc.services:
+                answer = service.extended(str(sop_class_uid), proposed)
+                if answer is not None:
+                    answers[sop_class_uid] = answer
+        return answers
 
     def _reject(self, assoc: Any, outcome: str, calling: str, why: tuple[int, int, int]) -> None:
         assoc.acse.send_reject(*why)
