@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.settings_delivery import DestinationSettings
 from dicom_node.settings_dimse import DimseSettings
+from dicom_node.settings_notifications import NotificationSettings
 from dicom_node.settings_sections import (
     DEFAULT_ROUTES,
     AuthSettings,
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     inference: InferenceSettings = InferenceSettings()
     routes: tuple[RouteSettings, ...] = DEFAULT_ROUTES
     destinations: tuple[DestinationSettings, ...] = ()
+    notifications: tuple[NotificationSettings, ...] = ()
     dicomweb: DicomwebSettings = DicomwebSettings()
     retention: RetentionSettings = RetentionSettings()
     worklist: WorklistSettings = WorklistSettings()
@@ -84,9 +86,17 @@ class Settings(BaseSettings):
                     f"destination {destination.name}: peer {destination.peer!r} is not in dimse.peers"
                     f" (known: {', '.join(sorted(peers)) or 'none'})"
                 )
+        destinations = {destination.name for destination in self.destinations}
+        for listener in self.notifications:
+            if listener.of is not None and listener.of not in destinations:
+                raise ValueError(f"notification {listener.name}: {listener.of!r} is not in destinations")
+            if listener.kind == "availability" and listener.peer not in peers:
+                unknown = f"peer {listener.peer!r} is not in dimse.peers"
+                raise ValueError(f"notification {listener.name}: {unknown}")
         for what, names in (
             ("dimse.peers", [p.name for p in self.dimse.peers]),
             ("destinations", [d.name for d in self.destinations]),
+            ("notifications", [n.name for n in self.notifications]),
             ("dicomweb.sources", [s.name for s in self.dicomweb.sources]),
             ("routes", [r.name for r in self.routes]),
         ):

@@ -76,6 +76,8 @@ _TABLE: Mapping[type[errors.NodeError], Mapped] = {
     errors.StorageFailure: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
     errors.SlotExpired: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
     errors.DeliveryFailed: Mapped(HTTPStatus.BAD_GATEWAY, PROCESSING_FAILURE),
+    errors.DeliveryRefused: Mapped(HTTPStatus.BAD_GATEWAY, PROCESSING_FAILURE),
+    errors.NotificationFailed: Mapped(HTTPStatus.BAD_GATEWAY, PROCESSING_FAILURE),
     errors.ArchiveFailed: Mapped(HTTPStatus.BAD_GATEWAY, PROCESSING_FAILURE),
     errors.ModelProcessFailed: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, PROCESSING_FAILURE),
 }

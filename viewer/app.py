@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi.staticfiles import StaticFiles
 
-from viewer.api import docs, quarantine, studies, study_records, upload
+from viewer.api import docs, notifications, quarantine, studies, study_records, upload
 from viewer.api import pulls as pulls_api
 from viewer.api.document import install_document
 from viewer.dashboard import pages, quarantine_pages
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-    from dicom_node.ports.archive import Pulls
     from dicom_node.ports.catalog import Catalog
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.notification import Notifications
     from dicom_node.ports.operation import AuditLog
+    from dicom_node.ports.pulls import Pulls
     from dicom_node.ports.quarantine import Review
     from dicom_node.ports.studies import StudyIndex
     from viewer.node_info import NodeInfo
@@ -46,6 +47,7 @@ def install(
     node_info: NodeInfo,
     catalog: Catalog | None = None,
     pulls: Pulls | None = None,
+    notifier: Notifications | None = None,
 ) -> None:
     """Add dashboard (`/`), `/static`, `/api` and `/viewer`, and security headers to every answer.
 
@@ -62,6 +64,8 @@ def install(
         Names result series on the pages by their Series Description; without it, by their kind.
     pulls
         Fetches studies from archives; without it there is no `/api/pulls`.
+    notifier
+        Tells listeners; without it there is no `/api/notifications`.
     """
     render = create_renderer(node_info)
     describe = SeriesNames(catalog) if catalog is not None else _undescribed
@@ -75,6 +79,8 @@ def install(
     app.include_router(upload.create_router(receiver))
     if pulls is not None:
         app.include_router(pulls_api.create_router(pulls, audit))
+    if notifier is not None:
+        app.include_router(notifications.create_router(notifier))
     app.include_router(docs.create_router(render))
     app.include_router(serving.create_router(ohif_dir, site=node_info.site, render=render))
     install_document(app)

@@ -71,6 +71,19 @@ class NodeClient:
         """End a pull."""
         return dict(self._ask("POST", f"/api/pulls/{pull_id}/cancel"))
 
+    def notifications(self, **query: str | int | None) -> list[dict[str, Any]]:
+        """One page of `/api/notifications`."""
+        params = {key: value for key, value in query.items() if value is not None}
+        return list(self._get("/api/notifications", params)["notifications"])
+
+    def retry_notifications(self, message_id: str | None, listener: str | None) -> int:
+        """Queue dead messages again; how many."""
+        if message_id is not None:
+            answer = self._ask("POST", f"/api/notifications/{message_id}/retry")
+        else:
+            answer = self._ask("POST", "/api/notifications/retry", json={"listener": listener})
+        return int(answer["queued"])
+
     def workitems(self, **query: str | int | None) -> list[dict[str, Any]]:
         """Work items, each as DICOM JSON."""
         params = {key: value for key, value in query.items() if value is not None}

@@ -13,6 +13,7 @@ from dicom_node.cli import (
     demo,
     doctor,
     models,
+    notifications,
     pull,
     purge,
     quarantine,
@@ -41,6 +42,7 @@ app.command("anonymize")(anonymize.anonymize)
 app.command("purge")(purge.purge)
 app.command("doctor")(doctor.doctor)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(worklist.app, name="worklist")
 app.add_typer(models.app, name="models")
 app.add_typer(routes.app, name="routes")

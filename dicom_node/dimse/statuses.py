@@ -32,6 +32,7 @@ from dicom_node.domain.errors import (
     ConfigurationError,
     Conflict,
     DeliveryFailed,
+    DeliveryRefused,
     EncodingFailed,
     Gone,
     InferenceFailed,
@@ -43,6 +44,7 @@ from dicom_node.domain.errors import (
     NodeError,
     NotAuthorised,
     NotFound,
+    NotificationFailed,
     OutOfResources,
     Quarantined,
     ReidentificationFailed,
@@ -89,6 +91,8 @@ STATUS_BY_ERROR: Mapping[type[NodeError], int] = {
     ArchiveRefused: 0x0110,
     ConfigurationError: 0x0110,
     DeliveryFailed: 0x0110,
+    DeliveryRefused: 0x0110,
+    NotificationFailed: 0x0110,
     ModelProcessFailed: 0x0110,
 }
 STATUS_BY_OUTCOME: Mapping[StoreOutcome, int] = {

@@ -21,6 +21,7 @@ Tree::
     │   ├── InferenceFailed
     │   ├── EncodingFailed
     │   ├── ArchiveRefused        an archive will not give what was asked for
+    │   ├── DeliveryRefused       a destination will not take anything, however often it is tried
     │   ├── ConfigurationError
     │   └── InternalError         a fault of ours; says where, never what the values were
     └── TransientError            the same call may work later
@@ -28,6 +29,7 @@ Tree::
         ├── StorageFailure        a store or the index did not answer
         ├── SlotExpired           the study was purged while an instance was written
         ├── DeliveryFailed        a destination refused or was not there
+        ├── NotificationFailed    a listener did not take a message
         ├── ArchiveFailed         an archive did not answer, or broke off
         └── ModelProcessFailed    the model's process died or ran out of time
 
@@ -175,6 +177,12 @@ class ArchiveRefused(PermanentError):
     code = "archive-refused"
 
 
+class DeliveryRefused(PermanentError):
+    """A destination will not take anything, however often it is tried."""
+
+    code = "delivery-refused"
+
+
 class ConfigurationError(PermanentError):
     """The configuration is wrong or unsafe."""
 
@@ -215,9 +223,38 @@ class SlotExpired(TransientError):
 
 
 class DeliveryFailed(TransientError):
-    """A destination refused or was not there."""
+    """A destination refused or was not there.
+
+    Parameters
+    ----------
+    wait_s
+        Seconds that it asks to wait, or `None`.
+    """
 
     code = "delivery-failed"
+
+    def __init__(self, message: str, wait_s: float | None = None) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
+class NotificationFailed(TransientError):
+    """A listener did not take a message.
+
+    Parameters
+    ----------
+    wait_s
+        Seconds that it asks us to wait, or `None`.
+    final
+        Whether it asked never to be told again.
+    """
+
+    code = "notification-failed"
+
+    def __init__(self, message: str, wait_s: float | None = None, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+        self.final = final
 
 
 class ArchiveFailed(TransientError):

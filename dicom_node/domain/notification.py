@@ -1,4 +1,4 @@
-"""What the node tells others about: events, and who is told of them."""
+"""What the node tells others about: events, who listens, and the messages between."""
 
 from __future__ import annotations
 
@@ -55,6 +55,35 @@ class Event:
         return f"msg_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told, and of what.
+
+    Attributes
+    ----------
+    name
+        As in the configuration.
+    of
+        The destination whose deliveries it is told of. `None`: it is told when results can be fetched
+        from the node itself, and of failures of every destination.
+    max_age_s
+        Seconds after which a message that was not taken is given up.
+    """
+
+    name: str
+    events: frozenset[EventKind]
+    of: str | None = None
+    max_age_s: float = 259_200.0
+
+    def wants(self, event: Event) -> bool:
+        """Whether it is told of this event."""
+        if event.kind not in self.events:
+            return False
+        if event.kind is EventKind.RESULTS_AVAILABLE:
+            return event.destination == self.of
+        return event.kind is EventKind.STUDY_ENDED or self.of in (None, event.destination)
+
+
 class NotificationState(StrEnum):
     """Where a message stands."""
 
@@ -77,20 +106,26 @@ class Notification:
     body
         JSON, without identity.
     attempts
-        Tries that failed or passed, since it was queued or retried last.
+        Tries since it was made, or retried by a person.
+    queued_at
+        When it was made, or retried by a person.
     next_at
-        Not tried before.
+        It is not tried before.
     reason
         Why the last try failed; carries no identity.
     """
 
     id: str
     listener: str
-    event: Event
+    kind: EventKind
+    study_id: str
+    version: int
+    destination: str | None
     body: str
     state: NotificationState
     attempts: int
     created_at: datetime
+    queued_at: datetime
     next_at: datetime
     sent_at: datetime | None = None
     reason: str | None = None

@@ -22,6 +22,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "model_runs": ("Model runs", ("model", "status")),
     "results_kept_back": ("Result objects that the output gate kept back", ()),
     "deliveries": ("Delivery attempts", ("destination", "status")),
+    "notifications": ("Messages to listeners, by what came of a try", ("listener", "outcome")),
     "studies_ended": ("Studies that ended", ("state",)),
     "studies_purged": ("Studies whose inputs were purged", ()),
     "requests": ("DICOMweb requests", ("service", "status")),

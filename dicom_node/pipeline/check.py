@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
+from dicom_node.domain.notification import Event, EventKind
 from dicom_node.domain.result import EncodedResult, ResultEntry
 from dicom_node.pipeline.study_input import study_input
 
@@ -49,6 +50,8 @@ def check(
             "result.kept_back", study_id=study_id, sop_instance_uid=uid, reason="; ".join(found)[:500]
         )
     services.audit.record("study.results_published", study_id=study_id, version=version, count=len(good))
+    if good:
+        services.announcer.announce(Event(EventKind.RESULTS_AVAILABLE, study_id, version))
     return {uid: found for uid, found in problems.items() if found}
 
 

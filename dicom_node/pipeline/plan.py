@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dicom_node.domain.delivery import DeliveryStatus
 from dicom_node.domain.errors import NodeError
+from dicom_node.domain.notification import Event, EventKind
 from dicom_node.domain.run import RunStatus
 from dicom_node.domain.study import Stage, StudyState
 from dicom_node.pipeline import check, deidentify, deliver, encode, infer, purge, route
@@ -84,6 +85,7 @@ def finish(services: Services, study_id: str, version: int, state: StudyState, r
     services.index.finish(study_id, version, state, reason)
     services.metrics.count("studies_ended", state=state.value)
     services.audit.record("study.ended", study_id=study_id, version=version, state=state.value)
+    services.announcer.announce(Event(EventKind.STUDY_ENDED, study_id, version, state=state))
 
 
 def _deliver_all(run: StageRunner, sleep: Sleeper, services: Services) -> list[str]:

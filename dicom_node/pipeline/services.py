@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dicom_node.ports.delivery import ResultSender
     from dicom_node.ports.identity import Deidentifier, Reidentifier, Vault
     from dicom_node.ports.models import ModelEngine, ModelRouter, OutputGate, ResultEncoder
+    from dicom_node.ports.notification import Announcer
     from dicom_node.ports.operation import AuditLog, Clock, Metrics
     from dicom_node.ports.quarantine import Quarantine
     from dicom_node.ports.stores import BlobStore, DataKeys
@@ -82,5 +83,6 @@ class Services:
     senders: tuple[ResultSender, ...]
     audit: AuditLog
     metrics: Metrics
+    announcer: Announcer
     inputs_s: float
     backoff_s: dict[str, float]

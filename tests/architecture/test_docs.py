@@ -192,6 +192,7 @@ def http_routes():
             review=None,
             complete=None,
             pulls=object(),
+            notifier=object(),
             ohif_dir=None,
             node_info=info,
         )
