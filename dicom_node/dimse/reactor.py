@@ -26,6 +26,7 @@ from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
+from pynetdicom.fsm import InvalidEventError
 from pynetdicom.pdu_primitives import P_DATA
 
 from dicom_node.dimse.store_exchange import Negotiated, StoreExchange
@@ -46,6 +47,11 @@ _ABORT = b"\x07\x00\x00\x00\x00\x04\x00\x00\x02\x00"
 _MAX_OTHER_PDU = 1 << 20
 #: Timers are looked at this often, seconds; everything else wakes the threads.
 _TICK_S = 0.25
+#: Messages that wait for the association's thread. One may be outstanding (PS3.7 §D.3.3.3); more than a few
+#: are a peer that fills the memory.
+_MAX_WAITING = 16
+#: Requests of our own side (PS3.8 Table 9-2).
+_OWN_REQUESTS = frozenset({"Evt7", "Evt8", "Evt9", "Evt11", "Evt14", "Evt15"})
 _DATA_TRANSFER = "Sta6"
 _CLOSING = "Sta13"
 
@@ -107,7 +113,13 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
             event = self.event_queue.get(block=False)
         except queue.Empty:
             return
-        self.state_machine.do_action(event)
+        try:
+            self.state_machine.do_action(event)
+        except InvalidEventError:
+            if event not in _OWN_REQUESTS:
+                raise
+            # It crossed with what ended the association, so there is nobody left to send it to.
+            self.to_provider_queue.get(block=False)
         self.activity.set()
 
     def _wait_for_data(self) -> bool:
@@ -164,6 +176,7 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
         body = reader.take(length)
         try:
             pdu, event = self._decode_pdu(bytearray(_PDU_HEADER.pack(kind, length) + body))
+            pdu.to_primitive()  # what cannot be converted must not reach the state machine
         except Exception as exc:  # the library's decoders raise anything for odd bytes
             raise ProtocolError from exc
         self.event_queue.put(event)
@@ -190,14 +203,31 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
 
     Parameters
     ----------
+    caller
+        The other end of its connection, address and port.
     ended
-        Called once its thread is done.
+        Called with the caller once its thread is done.
+
+    Attributes
+    ----------
+    peer
+        The configured name of who calls, once it is admitted; empty for one that is no peer.
+    services
+        What it serves besides Verification and Storage.
     """
 
-    def __init__(self, ae: Any, store: StoreHandler, limit: int, ended: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ae: Any,
+        caller: tuple[str, int],
+        store: StoreHandler,
+        limit: int,
+        ended: Callable[[tuple[str, int]], None],
+    ) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
         self._ended = ended
-        #: What it serves besides Verification and Storage.
+        self.caller = caller
+        self.peer = ""
         self.services: tuple[DimseService, ...] = ()
         self.dul = EventDrivenDul(self, store, limit)
         # These setters pass the values on to the timers of the new upper layer.
@@ -209,13 +239,24 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         try:
             super().run_reactor()
         finally:
-            self._ended()
+            self._ended(self.caller)
 
     def deliver(self, context_id: int, control: int, data: bytes) -> None:
-        """Hand one PDV of another message than C-STORE to pynetdicom."""
+        """Hand one PDV of another message than C-STORE to pynetdicom.
+
+        Raises
+        ------
+        ProtocolError
+            If it cannot be read, or too many messages wait already.
+        """
         primitive = P_DATA()
         primitive.presentation_data_value_list = [[context_id, bytes((control,)) + data]]
-        self.dimse.receive_primitive(primitive)
+        try:
+            self.dimse.receive_primitive(primitive)
+        except Exception as exc:  # the library's decoders raise anything for odd bytes
+            raise ProtocolError("a message cannot be read") from exc
+        if self.dimse.msg_queue.qsize() > _MAX_WAITING:
+            raise ProtocolError("the peer does not wait for answers")
         self.dul.activity.set()
 
     def _run_reactor(self) -> None:

@@ -31,6 +31,9 @@ _PDV_HEADER = struct.Struct(">LBB")
 _IS_COMMAND = 0x01
 _IS_LAST = 0x02
 _MAX_COMMAND = 1 << 16
+#: Of another message than C-STORE, whose data set pynetdicom keeps in memory: an N-ACTION that asks for the
+#: commitment of 100,000 instances has about 12 MB.
+_MAX_OTHER_DATA_SET = 16 << 20
 _PART = 1 << 20
 
 
@@ -98,6 +101,7 @@ class StoreExchange:
         self._command_context = 0
         self._request: StoreRequest | None = None
         self._passing_on = False
+        self._passed_on = 0
 
     @property
     def is_receiving(self) -> bool:
@@ -141,7 +145,8 @@ class StoreExchange:
             self._read_data(reader, size)
             if control & _IS_LAST:
                 self._complete(reader, self._request)
-        elif self._passing_on and size <= _MAX_COMMAND:
+        elif self._passing_on and self._passed_on + size <= _MAX_OTHER_DATA_SET:
+            self._passed_on += size
             self._passing_on = not control & _IS_LAST
             self._deliver(context_id, control, reader.take(size))
         else:
@@ -171,6 +176,7 @@ class StoreExchange:
             self._begin(reader, context_id, command)
         else:
             self._passing_on = command.get(0x0800) != b"\x01\x01"
+            self._passed_on = 0
             self._deliver(context_id, control, encoded)
 
     def _begin(self, reader: PduReader, context_id: int, command: dict[int, bytes]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -70,5 +71,7 @@ def configure_logging(level: str = "info", style: str = "auto") -> None:
         "uvicorn.access",
     ):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    # pydicom's warnings quote the values that they are about. Last of all filters: tests set their own.
+    warnings.simplefilter("ignore", append=True)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("dbos").setLevel(logging.ERROR)

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -36,3 +38,12 @@ def test_console_style_is_readable(capsys):
     configure_logging("info", "console")
     structlog.get_logger("test").info("node.started", port=11112)
     assert "node.started" in capsys.readouterr().err
+
+
+def test_warning_of_a_library_does_not_show_the_value_that_it_is_about(tmp_path):
+    script = (
+        "from dicom_node.observability.logging import configure_logging; configure_logging('info', 'json');"
+        "from pydicom.uid import UID; UID('CANARY^JANE')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert done.stderr == ""
