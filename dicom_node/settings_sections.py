@@ -71,6 +71,9 @@ class CompletionSettings(Section):
     """When a study is complete."""
 
     quiet_s: float = Field(default=10, ge=0, description="seconds since the last instance")
+    max_wait_s: float = Field(
+        default=600, ge=0, description="seconds since the last instance to wait for what the sender counts"
+    )
 
 
 class RouteWhen(Section):
@@ -107,6 +110,9 @@ class SourceSettings(Section):
     url: str = Field(description="DICOMweb base URL")
     access: AccessSettings = AccessSettings()
     timeout_s: float = Field(default=60, gt=0, description="seconds without a byte")
+    count: bool = Field(
+        default=False, description="ask it how many instances a study of the DIMSE peer of this name has"
+    )
 
     _url = field_validator("url")(service_url)
 

@@ -12,10 +12,12 @@ from dicom_node.app.dimse import build_scp
 from dicom_node.app.disk import watch_disks
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
-from dicom_node.app.pulls import build_pulls
+from dicom_node.app.notifications import build_threads
+from dicom_node.app.pulls import build_pulls, build_sender_counts
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
 from dicom_node.app.worklist import build_input_source, build_worklist_work
+from dicom_node.domain.study import Completion
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
@@ -63,11 +65,12 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         pipeline.start,
         quiet_s=settings.completion.quiet_s,
         held=lambda study_id: pulls.holds(study_id),
+        counts=build_sender_counts(settings, built),
     )
     receiver = ReceiveStage(
         services.index, services.stores.spool, built.uids, built.watermark, built.metrics, services.audit
     )
-    pulls = build_pulls(settings, built, receiver, monitor.complete)
+    pulls = build_pulls(settings, built, receiver, partial(monitor.complete, why=Completion.PULL))
     scp = build_scp(settings, built, receiver)
     built.metrics.watch(
         "studies",
@@ -87,6 +90,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             review=built.review,
             complete=monitor.complete,
             pulls=pulls,
+            notifier=built.notifier,
             ohif_dir=standard_folders(settings.node.data_dir)[-1],
             catalog=services.catalog,
             node_info=NodeInfo(
@@ -136,9 +140,13 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
     def expire() -> None:
         expire_results(services, days)
         work.expire()
+        built.notifier.forget_old()
 
-    retention = PollingThread("retention", expire, every_s=RETENTION_LOOK_S)
-    disks = PollingThread("disk", built.watermark.look, every_s=DISK_LOOK_S)
+    threads = (
+        PollingThread("retention", expire, every_s=RETENTION_LOOK_S),
+        PollingThread("disk", built.watermark.look, every_s=DISK_LOOK_S),
+        *build_threads(built.notifier),
+    )
     # What a crash left there is of no use to the next run, and is not encrypted.
     shutil.rmtree(services.stores.scratch, ignore_errors=True)
     services.stores.scratch.mkdir(mode=0o700, exist_ok=True)
@@ -150,10 +158,10 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(work.start, pulls.start, *built.warm_up, retention.start, disks.start),
+            warm_up=(work.start, pulls.start, *built.warm_up, *(thread.start for thread in threads)),
             stop_first=(work.stop, pulls.stop),
             farewell=work.farewell,
-            close=(retention.stop, disks.stop, built.engine.close, built.close_database),
+            close=(*(thread.stop for thread in threads), built.engine.close, built.close_database),
         )
     )
 

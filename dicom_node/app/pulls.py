@@ -1,25 +1,22 @@
-"""Fetching of studies from the configured archives."""
+"""Fetching of studies from the configured archives, and asking their senders how many instances they have."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dicom_node.app.access import build_access
+from dicom_node.app.archives import build_archives, build_counters
 from dicom_node.pipeline.pull import PullService
+from dicom_node.pipeline.pull_study import PullPorts
+from dicom_node.pipeline.sender_count import CountedSenders
 from dicom_node.storage.sealed_file import SealedFile
-from dicomweb.client.archive import DicomwebArchive
-from dicomweb.client.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dicom_node.app.services import Built
-    from dicom_node.ports.archive import Archive
     from dicom_node.ports.ingest import Receiver
-    from dicom_node.ports.stores import ScratchFile
     from dicom_node.settings import Settings
-    from dicom_node.settings_sections import SourceSettings
 
 
 def build_pulls(
@@ -33,27 +30,27 @@ def build_pulls(
         Takes a receiving study on to the pipeline at once, by its id.
     """
     services = built.services
-    open_scratch = partial(SealedFile, services.stores.scratch)
     return PullService(
-        built.pull_store,
-        {source.name: partial(_open, source, open_scratch) for source in settings.dicomweb.sources},
-        receiver,
-        services.index,
-        built.uids,
-        services.clock,
+        PullPorts(
+            store=built.pull_store,
+            archives=build_archives(settings, partial(SealedFile, services.stores.scratch)),
+            receiver=receiver,
+            arrivals=built.arrivals,
+            pseudonymizer=built.uids,
+            clock=services.clock,
+            complete=complete,
+        ),
         services.audit,
-        complete,
     )
 
 
-def _open(
-    source: SourceSettings, open_scratch: Callable[[], ScratchFile], wait: Callable[[float], object]
-) -> Archive:
-    return DicomwebArchive(
-        source.name,
-        source.url,
-        build_access(f"source {source.name}", source.access),
-        timeout_s=source.timeout_s,
-        retry=Retry(wait=wait),
-        open_scratch=open_scratch,
+def build_sender_counts(settings: Settings, built: Built) -> CountedSenders:
+    """Who can be asked for the count of what they send."""
+    services = built.services
+    return CountedSenders(
+        built.arrivals,
+        services.clock,
+        build_counters(settings),
+        services.stores.open,
+        max_wait_s=settings.completion.max_wait_s,
     )

@@ -11,12 +11,15 @@ from dicom_node.app.adapters import AnonymizerAdapter, SystemClock, UidAdapter
 from dicom_node.app.anonymizer import build_anonymizer
 from dicom_node.app.audit import open_audit
 from dicom_node.app.disk import open_watermark
+from dicom_node.app.notifications import build_notifier
 from dicom_node.app.preview import render_preview
 from dicom_node.app.senders import build_senders
 from dicom_node.app.worklist import build_worklist
 from dicom_node.domain.errors import ConfigurationError
+from dicom_node.index.arrivals import SqlArrivals
 from dicom_node.index.catalog import SqlCatalog
 from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.notifications import SqlNotifications
 from dicom_node.index.pulls import SqlPulls
 from dicom_node.index.quarantine import SqlQuarantine
 from dicom_node.index.studies import SqlStudyIndex
@@ -38,8 +41,10 @@ from inference.runner.engine import ProcessEngine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dicom_node.pipeline.notify import Notifier
     from dicom_node.pipeline.worklist import WorklistService
-    from dicom_node.ports.archive import PullStore
+    from dicom_node.ports.arrivals import Arrivals
+    from dicom_node.ports.pulls import PullStore
     from dicom_node.settings import Settings
     from dicom_node.storage.watermark import DiskWatermark
 
@@ -52,6 +57,8 @@ class Built:
     review: ReviewDesk
     worklist: WorklistService
     pull_store: PullStore
+    arrivals: Arrivals
+    notifier: Notifier
     close_database: Callable[[], None]
     registry: ModelRegistry
     uids: UidAdapter
@@ -123,12 +130,25 @@ def build_services(settings: Settings) -> Built:
     deidentification = build_anonymizer(settings, master, models=engine)
     anonymizer = AnonymizerAdapter(deidentification, Restorer(pseudonym_key))
     encoder = Encoder(uids.derived_uid)
+    index = SqlStudyIndex(database, clock)
+    vault = SqlVault(database, master.derive("vault"))
+    audit = open_audit(settings)
+    notifier = build_notifier(
+        settings,
+        store=SqlNotifications(database),
+        index=index,
+        vault=vault,
+        uids=uids,
+        clock=clock,
+        audit=audit,
+        metrics=metrics,
+    )
     services = Services(
         clock=clock,
-        index=SqlStudyIndex(database, clock),
+        index=index,
         catalog=SqlCatalog(database),
         quarantine=SqlQuarantine(database, clock),
-        vault=SqlVault(database, master.derive("vault")),
+        vault=vault,
         stores=Stores(
             spool=spool,
             work=work,
@@ -148,8 +168,9 @@ def build_services(settings: Settings) -> Built:
         encoder=encoder,
         gate=Gate(),
         senders=build_senders(settings),
-        audit=open_audit(settings),
+        audit=audit,
         metrics=metrics,
+        announcer=notifier,
         inputs_s=settings.retention.inputs_s,
         backoff_s={d.name: d.backoff_s for d in settings.destinations},
     )
@@ -168,6 +189,8 @@ def build_services(settings: Settings) -> Built:
             settings, services, lambda queued: SqlWorklist(database, clock, master.derive("worklist"), queued)
         ),
         SqlPulls(database, master.derive("pulls")),
+        SqlArrivals(database),
+        notifier,
         database.dispose,
         registry,
         uids,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dicom_node.pipeline.services import Services
-    from dicom_node.ports.archive import Pulls
     from dicom_node.ports.identity import Pseudonymizer
+    from dicom_node.ports.pulls import Pulls
     from dicom_node.ports.worklist import InputSource, Worklist
     from dicom_node.settings import Settings
 

@@ -33,6 +33,8 @@ class StudyQuery:
     ----------
     since, until
         Bounds of the Study Date, both included.
+    modality
+        Of any series in the study; it narrows the others and names no study by itself.
     """
 
     study_instance_uid: str | None = None
@@ -40,6 +42,7 @@ class StudyQuery:
     patient_id: str | None = None
     since: date | None = None
     until: date | None = None
+    modality: str | None = None
 
     @property
     def empty(self) -> bool:

@@ -29,6 +29,19 @@ class StudyState(StrEnum):
 ENDED = frozenset({StudyState.DONE, StudyState.REJECTED, StudyState.QUARANTINED, StudyState.FAILED})
 
 
+class Completion(StrEnum):
+    """Why a study was taken as complete."""
+
+    #: Nothing came for the quiet time.
+    QUIET = "quiet"
+    #: All that its sender counts are here.
+    COUNT = "count"
+    #: Somebody said so.
+    CALL = "call"
+    #: A pull fetched all of it.
+    PULL = "pull"
+
+
 class Stage(StrEnum):
     """The steps of the pipeline, in their order."""
 
@@ -58,8 +71,46 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceivingStudy:
+    """A study that instances still arrive for.
+
+    Attributes
+    ----------
+    received_instances
+        Of all that ever came, purged ones too, each counted once.
+    """
+
+    id: str
+    version: int
+    last_received_at: datetime
+    received_instances: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent instances of a study that are in the spool.
+
+    Attributes
+    ----------
+    source
+        As `IncomingInstance.source` has it.
+    spool_ref
+        Where one of them lies, as it was received: identity.
+    """
+
+    source: str
+    spool_ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyRecord:
-    """A study as the index knows it. All UIDs are the pseudonymous ones."""
+    """A study as the index knows it. All UIDs are the pseudonymous ones.
+
+    Attributes
+    ----------
+    completed_by
+        Why the version that is worked on, or ended last, was taken as complete.
+    """
 
     id: str
     study_instance_uid: str
@@ -79,6 +130,7 @@ class StudyRecord:
     runs: tuple[Run, ...] = ()
     results: tuple[ResultEntry, ...] = ()
     deliveries: tuple[Delivery, ...] = field(default=())
+    completed_by: Completion | None = None
 
     @property
     def slot(self) -> Slot:

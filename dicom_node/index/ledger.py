@@ -57,7 +57,9 @@ _UPDATE_STUDY = (
     )
 )
 _REOPEN = (
-    update(studies).where(studies.c.id == bindparam("of")).values(stage=None, ended_at=None, reason=None)
+    update(studies)
+    .where(studies.c.id == bindparam("of"))
+    .values(stage=None, ended_at=None, reason=None, completed_by=None)
 )
 _FIND = select(*_SOURCE_COLUMNS).where(
     instances.c.sop_instance_uid == bindparam("uid"), instances.c.purged_at.is_(None)

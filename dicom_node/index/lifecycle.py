@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, func, insert, select, update
 
 from dicom_node.domain.errors import NotFound
-from dicom_node.domain.study import ENDED, Slot, Stage, StudyState
+from dicom_node.domain.study import ENDED, Completion, Slot, Stage, StudyState
 from dicom_node.index.tables.studies import instances, purges, studies
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def due(connection: Connection, last_received_before: datetime) -> list[str]:
     return list(found.scalars())
 
 
-def begin_processing(connection: Connection, study_id: str) -> int | None:
+def begin_processing(connection: Connection, study_id: str, why: Completion) -> int | None:
     """`receiving` to `processing`; one caller wins."""
     version: int | None = connection.execute(
         update(studies)
@@ -74,7 +74,7 @@ def begin_processing(connection: Connection, study_id: str) -> int | None:
             studies.c.state == StudyState.RECEIVING.value,
             studies.c.received_instances > 0,
         )
-        .values(state=StudyState.PROCESSING.value, stage=None)
+        .values(state=StudyState.PROCESSING.value, stage=None, completed_by=why.value)
         .returning(studies.c.version)
     ).scalar()
     return version
@@ -117,7 +117,12 @@ def finish(
         return
     values: dict[str, Any]
     if study.state == StudyState.PROCESSING.value and _waiting(connection, study_id, version):
-        values = {"state": StudyState.RECEIVING.value, "version": version + 1, "reason": None}
+        values = {
+            "state": StudyState.RECEIVING.value,
+            "version": version + 1,
+            "reason": None,
+            "completed_by": None,
+        }
     else:
         values = {"state": state.value, "reason": reason}
         if study.state not in _ENDED:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import Row, func, select
 
 from dicom_node.domain.errors import NotFound
-from dicom_node.domain.study import Stage, StudyRecord, StudyState
+from dicom_node.domain.study import Completion, Stage, StudyRecord, StudyState
 from dicom_node.index import cursors
 from dicom_node.index.outcomes import Outcomes
 from dicom_node.index.tables.studies import studies
@@ -99,4 +99,5 @@ def _record(row: Row[Any], outcomes: Outcomes) -> StudyRecord:
         runs=tuple(outcomes.runs.get(row.id, ())),
         results=tuple(outcomes.results.get(row.id, ())),
         deliveries=tuple(outcomes.deliveries.get(row.id, ())),
+        completed_by=None if row.completed_by is None else Completion(row.completed_by),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dicom_node.domain.study import Completion
 from dicom_node.index import ledger, lifecycle, outcomes, records
 from dicom_node.index.database import peeking, reading, transact
 from dicom_node.index.group_commit import GroupCommit
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from dicom_node.domain.deidentification import DeidentificationReport
-    from dicom_node.domain.delivery import Delivery
     from dicom_node.domain.errors import NodeError
     from dicom_node.domain.instance import SourceInstance, StoreOutcome
     from dicom_node.domain.result import ResultEntry
@@ -63,9 +63,9 @@ class SqlStudyIndex:
         with peeking(self._engine) as connection:
             return lifecycle.due(connection, last_received_before)
 
-    def begin_processing(self, study_id: str) -> int | None:
+    def begin_processing(self, study_id: str, why: Completion = Completion.CALL) -> int | None:
         """See `ports.StudyIndex.begin_processing`."""
-        return transact(self._engine, lambda c: lifecycle.begin_processing(c, study_id))
+        return transact(self._engine, lambda c: lifecycle.begin_processing(c, study_id, why))
 
     def unfinished(self) -> Sequence[tuple[str, int]]:
         """See `ports.StudyIndex.unfinished`."""
@@ -111,10 +111,6 @@ class SqlStudyIndex:
         """See `ports.StudyIndex.results`."""
         with peeking(self._engine) as connection:
             return outcomes.find_results(connection, study_id, version)
-
-    def set_delivery(self, study_id: str, version: int, delivery: Delivery) -> None:
-        """See `ports.StudyIndex.set_delivery`."""
-        transact(self._engine, lambda c: outcomes.set_delivery(c, study_id, version, delivery))
 
     def finish(self, study_id: str, version: int, state: StudyState, reason: str | None) -> None:
         """See `ports.StudyIndex.finish`; nothing changes where the study went on to another version.

@@ -7,75 +7,41 @@ not in the spool yet. Nothing of it names a patient in a log, an error or an aud
 from __future__ import annotations
 
 import re
-import threading
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from dicom_node.domain.errors import InternalError, InvalidInstance, NodeError, NotFound
-from dicom_node.domain.pull import PULL_ENDED, Pull, PullState, PullWork, StudyQuery
-from dicom_node.pipeline.pull_study import Cancelled, Interrupted, PullRun
+from dicom_node.domain.errors import InvalidInstance, NotFound
+from dicom_node.domain.pull import Pull, PullState, PullWork, StudyQuery
+from dicom_node.pipeline.pull_workers import PullWorkers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from dicom_node.ports.archive import ArchiveOpener, PullStore
-    from dicom_node.ports.identity import Pseudonymizer
-    from dicom_node.ports.ingest import Receiver
-    from dicom_node.ports.operation import AuditLog, Clock
-    from dicom_node.ports.studies import StudyIndex
+    from dicom_node.pipeline.pull_study import PullPorts
+    from dicom_node.ports.operation import AuditLog
 
 log = structlog.get_logger(__name__)
 
-#: Pulls that run at a time; others wait.
-AT_ONCE = 2
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
+_MODALITY = re.compile(r"[A-Z0-9_ ]{1,16}")
 _LONGEST_TEXT = 64
 
 
 class PullService:
-    """`ports.Pulls` with threads of its own.
+    """`ports.Pulls`: takes requests in, and has threads of its own fetch what was asked for."""
 
-    Parameters
-    ----------
-    archives
-        By name.
-    complete
-        Takes a receiving study on to the pipeline at once, by the node's id.
-    """
-
-    def __init__(
-        self,
-        store: PullStore,
-        archives: Mapping[str, ArchiveOpener],
-        receiver: Receiver,
-        index: StudyIndex,
-        pseudonymizer: Pseudonymizer,
-        clock: Clock,
-        audit: AuditLog,
-        complete: Callable[[str], object],
-    ) -> None:
-        self._store = store
-        self._archives = dict(archives)
-        self._receiver = receiver
-        self._index = index
-        self._pseudonymizer = pseudonymizer
-        self._clock = clock
+    def __init__(self, ports: PullPorts, audit: AuditLog) -> None:
+        self._ports = ports
+        self._store = ports.store
         self._audit = audit
-        self._complete = complete
-        self._guard = threading.Lock()
-        self._work = threading.Condition(self._guard)
-        self._queue: list[str] = []
-        self._running: dict[str, PullRun] = {}
-        self._stopping = False
-        self._threads: list[threading.Thread] = []
+        self._workers = PullWorkers(ports, self._ended)
 
     @property
     def sources(self) -> tuple[str, ...]:
         """See `ports.Pulls.sources`."""
-        return tuple(self._archives)
+        return tuple(self._ports.archives)
 
     def request(self, source_name: str, study_instance_uid: str) -> str:
         """See `ports.Pulls.request`."""
@@ -83,124 +49,47 @@ class PullService:
 
     def request_query(self, source_name: str, query: StudyQuery) -> str:
         """See `ports.Pulls.request_query`."""
-        if source_name not in self._archives:
-            known = ", ".join(self._archives) or "none"
-            raise NotFound(f"no such source is configured (dicomweb.sources); known: {known}")
-        _check(query)
-        now = self._clock.now()
+        if source_name not in self._ports.archives:
+            known = ", ".join(self._ports.archives) or "none"
+            raise NotFound(
+                "no such source is configured (dicomweb.sources, or dimse.peers with `retrieve`);"
+                f" known: {known}"
+            )
+        check_query(query)
+        now = self._ports.clock.now()
         pull = Pull(uuid.uuid4().hex, source_name, PullState.QUEUED, now, now)
         self._store.add(pull, PullWork(query))
         self._audit.record("pull.requested", pull_id=pull.id, source=source_name)
-        with self._work:
-            self._queue.append(pull.id)
-            self._work.notify()
+        self._workers.notify()
         return pull.id
 
     def state(self, pull_id: str) -> Pull:
         """See `ports.Pulls.state`."""
-        with self._guard:
-            run = self._running.get(pull_id)
-        return run.pull if run is not None else self._store.get(pull_id)
+        return self._workers.progress().get(pull_id) or self._store.get(pull_id)
 
     def newest(self, limit: int = 100) -> Sequence[Pull]:
         """See `ports.Pulls.newest`."""
-        with self._guard:
-            running = {pull_id: run.pull for pull_id, run in self._running.items()}
+        running = self._workers.progress()
         return [running.get(pull.id, pull) for pull in self._store.newest(limit)]
 
     def cancel(self, pull_id: str) -> Pull:
         """See `ports.Pulls.cancel`."""
-        with self._guard:
-            run = self._running.get(pull_id)
-            if run is not None:
-                run.cancel()
-            elif pull_id in self._queue:
-                self._queue.remove(pull_id)
-        pull = self.state(pull_id)
-        if run is None and pull.state not in PULL_ENDED:
-            pull = replace(pull, state=PullState.CANCELLED, updated_at=self._clock.now())
-            self._store.update(pull)
-            self._ended(pull)
-        return pull
+        if self._store.cancel(pull_id, self._ports.clock.now()):
+            self._ended(self._store.get(pull_id))
+        self._workers.cancel(pull_id)
+        return self.state(pull_id)
 
     def holds(self, study_id: str) -> bool:
         """Whether instances of a study are being fetched: it is not complete, however quiet it is."""
-        with self._guard:
-            return any(study_id in run.studies for run in self._running.values())
+        return self._store.is_fetching(study_id, self._ports.clock.now())
 
     def start(self) -> None:
         """Go on with what an earlier process left, then wait for requests."""
-        with self._guard:
-            self._queue = [pull.id for pull in self._store.unfinished()]
-            if self._queue:
-                log.info("pull.resumed", count=len(self._queue))
-        self._threads = [
-            threading.Thread(target=self._serve, name=f"pull-{n}", daemon=True) for n in range(AT_ONCE)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._workers.start()
 
     def stop(self) -> None:
         """Stop fetching; what is under way goes on at the next start."""
-        with self._work:
-            self._stopping = True
-            for run in self._running.values():
-                run.interrupt()
-            self._work.notify_all()
-        for thread in self._threads:
-            thread.join(timeout=10)
-
-    def _serve(self) -> None:
-        while True:
-            with self._work:
-                self._work.wait_for(lambda: self._queue or self._stopping)
-                if self._stopping:
-                    return
-                pull_id = self._queue.pop(0)
-            try:
-                self._fetch(pull_id)
-            except NodeError as exc:
-                log.warning("pull.failed", code=exc.code)
-            except Exception as exc:  # noqa: BLE001  one bad pull must not end all pulls
-                log.error("pull.failed", reason=str(InternalError.of(exc)))
-
-    def _fetch(self, pull_id: str) -> None:
-        pull = self._store.get(pull_id)
-        run = PullRun(
-            replace(pull, state=PullState.RUNNING),
-            self._store,
-            self._archives.get(pull.source),
-            self._receiver,
-            self._index,
-            self._pseudonymizer,
-            self._clock,
-            self._complete,
-        )
-        with self._guard:
-            if self._stopping:
-                return
-            self._running[pull_id] = run
-        try:
-            run.save()
-            run.fetch()
-            state, reason = (PullState.FAILED, run.shortfall()) if run.pull.failed else (PullState.DONE, None)
-        except Interrupted:
-            with self._guard:
-                del self._running[pull_id]
-            return
-        except Cancelled:
-            state, reason = PullState.CANCELLED, None
-        except NodeError as exc:
-            state, reason = PullState.FAILED, str(exc)
-        except Exception as exc:  # noqa: BLE001  the pull ends, and says where
-            state, reason = PullState.FAILED, str(InternalError.of(exc))
-        ended = replace(run.pull, state=state, reason=reason, updated_at=self._clock.now())
-        try:
-            self._store.update(ended)
-            self._ended(ended)
-        finally:
-            with self._guard:
-                del self._running[pull_id]
+        self._workers.stop()
 
     def _ended(self, pull: Pull) -> None:
         self._audit.record(
@@ -214,7 +103,13 @@ class PullService:
         log.info("pull.ended", source=pull.source, status=pull.state.value, count=pull.received)
 
 
-def _check(query: StudyQuery) -> None:
+def check_query(query: StudyQuery) -> None:
+    """Refuse a query that names nothing, or that could mean more than it says.
+
+    Raises
+    ------
+    InvalidInstance
+    """
     if query.empty:
         raise InvalidInstance(
             "a pull must say what: study_instance_uid, accession_number, patient_id, or since (a date)"
@@ -229,3 +124,5 @@ def _check(query: StudyQuery) -> None:
             raise InvalidInstance(
                 "accession_number and patient_id are exact: 1 to 64 characters, no *, ? or \\"
             )
+    if query.modality is not None and not _MODALITY.fullmatch(query.modality):
+        raise InvalidInstance("modality is a code such as CT or MR")

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import structlog
-
-from dicom_node.domain.errors import (
-    ArchiveFailed,
-    ArchiveRefused,
-    NotFound,
-    OutOfResources,
-    PermanentError,
-    TransientError,
-)
-from dicom_node.domain.instance import IncomingInstance
+from dicom_node.domain.errors import ArchiveFailed, ArchiveRefused, NotFound
+from dicom_node.pipeline.pull_intake import StudyIntake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import BinaryIO
+    from collections.abc import Callable, Mapping, Sequence
 
-    from dicom_node.domain.pull import ArchivedInstance, Pull
-    from dicom_node.ports.archive import Archive, ArchiveOpener, PullStore
+    from dicom_node.domain.pull import ArchivedInstance, Pull, PullWork
+    from dicom_node.ports.archive import Archive, ArchiveOpener
+    from dicom_node.ports.arrivals import Arrivals
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.ingest import Receiver
     from dicom_node.ports.operation import Clock
-    from dicom_node.ports.studies import StudyIndex
-
-log = structlog.get_logger(__name__)
+    from dicom_node.ports.pulls import PullStore
 
 SOURCE = "pull"
 #: Seconds between two records of the progress.
@@ -42,33 +31,53 @@ class Cancelled(Exception):
 
 
 class Interrupted(Exception):
-    """The node stops; the pull goes on at its next start."""
+    """The node stops, or another process has taken the pull over; it goes on there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullPorts:
+    """What fetching needs.
+
+    Attributes
+    ----------
+    archives
+        By name.
+    complete
+        Takes a receiving study on to the pipeline at once, by the node's id.
+    """
+
+    store: PullStore
+    archives: Mapping[str, ArchiveOpener]
+    receiver: Receiver
+    arrivals: Arrivals
+    pseudonymizer: Pseudonymizer
+    clock: Clock
+    complete: Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A study as the archive has it."""
+
+    instances: Sequence[ArchivedInstance]
+    count: int
 
 
 class PullRun:
-    """Fetches what one pull asks for; `pull` is its progress, for any thread to read."""
+    """Fetches what one pull asks for; `pull` is its progress, for any thread to read.
 
-    def __init__(
-        self,
-        pull: Pull,
-        store: PullStore,
-        open_archive: ArchiveOpener | None,
-        receiver: Receiver,
-        index: StudyIndex,
-        pseudonymizer: Pseudonymizer,
-        clock: Clock,
-        complete: Callable[[str], object],
-    ) -> None:
+    Parameters
+    ----------
+    owner
+        Who has claimed the pull.
+    """
+
+    def __init__(self, pull: Pull, owner: str, ports: PullPorts) -> None:
         self.pull = replace(pull, expected=None, received=0, failed=0)
-        #: The node's ids of studies whose instances are being fetched.
-        self.studies: frozenset[str] = frozenset()
-        self._store = store
+        self._owner = owner
+        self._ports = ports
+        open_archive = ports.archives.get(pull.source)
         self._archive = open_archive(self.wait) if open_archive is not None else None
-        self._receiver = receiver
-        self._index = index
-        self._pseudonymizer = pseudonymizer
-        self._clock = clock
-        self._complete = complete
         self._end = threading.Event()
         self._interrupted = False
         self._saved_at = 0.0
@@ -79,7 +88,7 @@ class PullRun:
         self._end.set()
 
     def interrupt(self) -> None:
-        """The same, to go on at the next start."""
+        """The same, to go on at the next start, or elsewhere."""
         self._interrupted = True
         self._end.set()
 
@@ -97,15 +106,23 @@ class PullRun:
         if self._end.is_set():
             raise Interrupted if self._interrupted else Cancelled
 
-    def save(self) -> None:
-        """Record the progress."""
-        self._saved_at = time.monotonic()
-        self.pull = replace(self.pull, updated_at=self._clock.now())
-        self._store.update(self.pull)
+    def save(self, work: PullWork | None = None) -> None:
+        """Record the progress.
 
-    def shortfall(self) -> str:
-        """Why not all arrived."""
-        return f"{self.pull.failed} instances did not arrive: " + "; ".join(self._reasons)
+        Raises
+        ------
+        Interrupted
+            If another process has taken the pull over.
+        """
+        self._saved_at = time.monotonic()
+        self.pull = replace(self.pull, updated_at=self._ports.clock.now())
+        if not self._ports.store.update(self._owner, self.pull, work):
+            raise Interrupted
+
+    def shortfall(self) -> str | None:
+        """Why not all arrived; `None` where all did."""
+        why = "; ".join(self._reasons)
+        return f"{self.pull.failed} instances did not arrive: {why}" if self.pull.failed else why or None
 
     def fetch(self) -> None:
         """Fetch all studies that are asked for, and complete each that arrived whole.
@@ -120,78 +137,70 @@ class PullRun:
         """
         archive = self._archive
         if archive is None:
-            raise NotFound("the source is no longer configured; add it to dicomweb.sources again")
-        work = self._store.work(self.pull.id)
+            raise NotFound(
+                "the source is no longer configured; add it to dicomweb.sources, or to dimse.peers with"
+                " `retrieve`, again"
+            )
+        work = self._ports.store.work(self.pull.id)
         studies = archive.find_studies(work.query)
         if not studies:
             raise NotFound("the archive holds no study that was asked for")
         complete = dict(work.complete)
         for arrived in complete.values():
-            self._complete(arrived)
-        listed = {uid: archive.instances(uid) for uid in studies if uid not in complete}
-        self._check()
-        self.pull = replace(self.pull, expected=sum(map(len, listed.values())))
-        for uid, instances in listed.items():
-            study_id = self._fetch_study(archive, instances)
+            self._ports.complete(arrived)
+        listed = {uid: self._list(archive, uid) for uid in studies if uid not in complete}
+        self.pull = replace(self.pull, expected=sum(study.count for study in listed.values()))
+        self.save()
+        for uid, study in listed.items():
+            study_id = self._fetch_study(archive, uid, study)
             if study_id is not None:
                 # Before the study goes on: it may be purged by the time that a restart asks for it again.
                 complete[uid] = study_id
-                self._store.update(self.pull, replace(work, complete=dict(complete)))
-                self._complete(study_id)
-            self.studies = frozenset()
+                self.save(replace(work, complete=dict(complete)))
+                self._ports.complete(study_id)
+            self._ports.store.set_fetching(self._owner, self.pull.id, None)
 
-    def _fetch_study(self, archive: Archive, instances: Sequence[ArchivedInstance]) -> str | None:
-        """Fetch what is not here yet; the node's id of the study where all that is listed is safe."""
-        left: dict[str, ArchivedInstance] = {}
-        refused: set[str] = set()
-        study_id = None
-        for instance in instances:
-            here = self._index.find_source(self._pseudonymizer.uid(instance.sop_instance_uid))
-            if here is None:
-                left[instance.sop_instance_uid] = instance
-            else:
-                study_id = here.study_id
-                self._arrived(study_id)
+    def _list(self, archive: Archive, uid: str) -> _Listed:
+        self._check()
+        instances = archive.instances(uid)
+        # Not every archive lists instances; its own count says then when all are here.
+        count = len(instances) if instances else archive.count(uid) or 0
+        return _Listed(instances, count)
 
-        def missing() -> list[ArchivedInstance]:
-            return [item for uid, item in left.items() if uid not in refused]
-
+    def _fetch_study(self, archive: Archive, uid: str, listed: _Listed) -> str | None:
+        """Fetch what is not here yet; the node's id of the study where all that is counted is safe."""
+        ports = self._ports
+        intake = StudyIntake(
+            uid,
+            listed.instances,
+            listed.count,
+            source=f"{SOURCE}:{self.pull.source}",
+            receiver=ports.receiver,
+            arrivals=ports.arrivals,
+            pseudonymizer=ports.pseudonymizer,
+            arrived=self._arrived,
+            check=self._check,
+        )
+        ports.store.set_fetching(self._owner, self.pull.id, intake.study_instance_uid)
+        intake.look()
         try:
-            for uid, stream in archive.retrieve(list(left.values()), missing) if left else ():
-                with stream:
-                    study_id = self._take(uid, stream, left, refused) or study_id
-                self._check()
+            if intake.short or not listed.count:
+                archive.retrieve(uid, list(intake.missing()), intake)
         except (ArchiveFailed, ArchiveRefused) as exc:
             self._reasons[str(exc)] = None
-        if left and not self._reasons:
+        intake.look()
+        self._reasons.update(intake.reasons if intake.short else {})
+        if intake.short and not self._reasons:
             self._reasons["the archive lists them and does not send them"] = None
-        self.pull = replace(self.pull, failed=self.pull.failed + len(left))
+        self.pull = replace(self.pull, failed=self.pull.failed + intake.short)
         self.save()
-        return study_id if not left else None
+        return intake.study_id if listed.count and not intake.short else None
 
-    def _take(
-        self, uid: str, stream: BinaryIO, left: dict[str, ArchivedInstance], refused: set[str]
-    ) -> str | None:
-        """Store one instance; the node's id of its study, or `None` where it was refused."""
-        try:
-            receipt = self._receiver.receive(IncomingInstance(stream, f"{SOURCE}:{self.pull.source}"))
-        except OutOfResources:
-            raise
-        except (PermanentError, TransientError) as exc:
-            self._reasons[str(exc)] = None
-            if isinstance(exc, PermanentError):
-                refused.add(uid)
-            return None
-        if left.pop(uid, None) is not None:
-            self._arrived(receipt.study_id)
-        return receipt.study_id
-
-    def _arrived(self, study_id: str) -> None:
+    def _arrived(self, study_id: str, count: int) -> None:
         known = self.pull.study_ids
-        self.studies = frozenset({study_id})
         self.pull = replace(
             self.pull,
-            received=self.pull.received + 1,
+            received=self.pull.received + count,
             study_ids=known if study_id in known else (*known, study_id),
         )
         if time.monotonic() - self._saved_at >= _SAVE_S:

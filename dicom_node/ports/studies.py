@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from dicom_node.domain.study import Completion
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from dicom_node.domain.deidentification import DeidentificationReport
-    from dicom_node.domain.delivery import Delivery
     from dicom_node.domain.instance import SourceInstance, StoreOutcome
     from dicom_node.domain.result import ResultEntry
     from dicom_node.domain.run import RoutingDecision, Run
@@ -40,7 +41,7 @@ class StudyIndex(Protocol):
     def due(self, last_received_before: datetime) -> Sequence[str]:
         """Ids of studies in `receiving` that have been quiet since then."""
 
-    def begin_processing(self, study_id: str) -> int | None:
+    def begin_processing(self, study_id: str, why: Completion = Completion.CALL) -> int | None:
         """`receiving` to `processing`; return the version, or `None` where another was faster."""
 
     def unfinished(self) -> Sequence[tuple[str, int]]:
@@ -72,9 +73,6 @@ class StudyIndex(Protocol):
 
     def results(self, study_id: str, version: int) -> Sequence[ResultEntry]:
         """The results of this version."""
-
-    def set_delivery(self, study_id: str, version: int, delivery: Delivery) -> None:
-        """Record how a delivery stands; one row a destination and version."""
 
     def finish(self, study_id: str, version: int, state: StudyState, reason: str | None) -> None:
         """End the version; a study with late instances goes on to `receiving` with the next version."""

@@ -17,7 +17,7 @@ from dicom_node.domain.pull import ArchivedInstance
 from dicomweb.client.connection import NO_ACCESS, Access, connect
 from dicomweb.client.retrieve import retrieve
 from dicomweb.client.retry import Retry
-from dicomweb.client.search import first_text, search
+from dicomweb.client.search import first_number, first_text, search
 from dicomweb.part10 import read_identity
 from dicomweb.part_spool import MemoryScratch
 
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
     import httpx
 
     from dicom_node.domain.pull import StudyQuery
+    from dicom_node.ports.archive import Intake
     from dicom_node.ports.stores import ScratchFile
 
 log = structlog.get_logger(__name__)
 
 _STUDY, _SERIES, _INSTANCE = "0020000D", "0020000E", "00080018"
+#: Number of Study Related Instances.
+_COUNT = "00201208"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
 _WILD = frozenset("*?\\")
 
@@ -91,6 +94,7 @@ class DicomwebArchive:
             ("StudyInstanceUID", query.study_instance_uid),
             ("AccessionNumber", query.accession_number),
             ("PatientID", query.patient_id),
+            ("ModalitiesInStudy", query.modality),
         ):
             if value is not None:
                 if _WILD & set(value):
@@ -128,10 +132,44 @@ class DicomwebArchive:
     ) -> list[dict[str, object]]:
         return self._retry.run(lambda: list(search(client, self._name, path, params, key=key)))
 
-    def retrieve(
+    def count(self, study_instance_uid: str) -> int | None:
+        """See `ports.Archive.count`."""
+        with self._connect() as client:
+            params = {"StudyInstanceUID": study_instance_uid, "includefield": _COUNT}
+            found = self._all(client, "studies", params, _STUDY)
+        own = [study for study in found if first_text(study, _STUDY) == study_instance_uid]
+        counts = (first_number(study, _COUNT) for study in own)
+        return next((count for count in counts if count is not None), None) or (
+            len(self.instances(study_instance_uid)) or None if own else None
+        )
+
+    def retrieve(self, study_instance_uid: str, wanted: Collection[ArchivedInstance], intake: Intake) -> None:
+        """See `ports.Archive.retrieve`: study, then whole series, then instances one by one."""
+        if not wanted:
+            raise ArchiveRefused(f"{self._name}: lists no instances of the study; check its QIDO-RS")
+        del study_instance_uid  # each of `wanted` names it
+        for uid, stream in self.streams(wanted, intake.missing):
+            with stream:
+                intake.take(uid, stream)
+            intake.check()
+
+    def streams(
         self, wanted: Collection[ArchivedInstance], missing: Callable[[], Collection[ArchivedInstance]]
     ) -> Iterator[tuple[str, BinaryIO]]:
-        """See `ports.Archive.retrieve`: study, then whole series, then instances one by one."""
+        """One study's instances as they arrive: SOP Instance UIDs and Part 10 streams.
+
+        Whoever takes a stream closes it.
+
+        Parameters
+        ----------
+        missing
+            What of `wanted` has not come yet.
+
+        Raises
+        ------
+        ArchiveFailed, ArchiveRefused
+            If nothing more can be had; what came before counts.
+        """
         total = {series: 0 for _, series in map(_series_path, wanted)}
         for instance in wanted:
             total[instance.series_instance_uid] += 1

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dicom_node.domain.pull import ArchivedInstance, StudyQuery
-    from dicom_node.ports.archive import Archive
+    from dicomweb.client.archive import DicomwebArchive
 
 
 @dataclass(slots=True)
@@ -31,7 +31,9 @@ class Relayed:
         return self.received == self.expected
 
 
-def relay(archive: Archive, query: StudyQuery, url: str, progress: Callable[[int, int], object]) -> Relayed:
+def relay(
+    archive: DicomwebArchive, query: StudyQuery, url: str, progress: Callable[[int, int], object]
+) -> Relayed:
     """Fetch studies and store each instance as it comes, by STOW-RS.
 
     Parameters
@@ -60,7 +62,7 @@ def relay(archive: Archive, query: StudyQuery, url: str, progress: Callable[[int
 
 
 def _relay_study(
-    archive: Archive,
+    archive: DicomwebArchive,
     instances: list[ArchivedInstance],
     sender: StowSender,
     done: Relayed,
@@ -73,7 +75,7 @@ def _relay_study(
         return [item for uid, item in left.items() if uid not in refused]
 
     try:
-        for uid, stream in archive.retrieve(instances, missing):
+        for uid, stream in archive.streams(instances, missing):
             with stream:
                 failures = sender.send_all([_outgoing(uid, stream)]).failures
             if failures:

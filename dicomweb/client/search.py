@@ -82,6 +82,16 @@ def _page(client: httpx.Client, name: str, path: str, params: dict[str, str]) ->
     return [item for item in found if isinstance(item, dict)]
 
 
+def first_number(model: dict[str, Any], tag: str) -> int | None:
+    """The first value of an attribute as a whole number, `None` where there is none."""
+    attribute = model.get(tag)
+    values = attribute.get("Value") if isinstance(attribute, dict) else None
+    try:
+        return int(values[0]) if isinstance(values, list) and values else None
+    except (TypeError, ValueError):
+        return None
+
+
 def first_text(model: dict[str, Any], tag: str) -> str:
     """The first value of an attribute, empty where there is none or it is no text."""
     attribute = model.get(tag)

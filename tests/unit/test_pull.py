@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -23,9 +23,13 @@ from dicom_node.domain.errors import (
 )
 from dicom_node.domain.pull import PULL_ENDED, ArchivedInstance, Pull, PullState, PullWork, StudyQuery
 from dicom_node.pipeline.pull import PullService
+from dicom_node.pipeline.pull_study import PullPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from dicom_node.ports.archive import Intake
 
 STUDY = "1.2.840.5"
 
@@ -36,14 +40,55 @@ class MemoryPulls:
     def __init__(self) -> None:
         self.pulls: dict[str, Pull] = {}
         self.works: dict[str, PullWork] = {}
+        self.owners: dict[str, str] = {}
+        self.asked_to_end: set[str] = set()
+        self.fetching: dict[str, str | None] = {}
 
     def add(self, pull: Pull, work: PullWork) -> None:
         self.pulls[pull.id], self.works[pull.id] = pull, work
 
-    def update(self, pull: Pull, work: PullWork | None = None) -> None:
+    def claim(self, owner: str, now: datetime, until: datetime) -> Pull | None:
+        for pull in self.pulls.values():
+            if pull.state not in PULL_ENDED and self.owners.setdefault(pull.id, owner) == owner:
+                if pull.state is PullState.QUEUED or pull.id not in self.fetching:
+                    self.fetching[pull.id] = None
+                    self.pulls[pull.id] = replace(pull, state=PullState.RUNNING)
+                    return self.pulls[pull.id]
+        return None
+
+    def renew(self, owner: str, until: datetime) -> dict[str, bool]:
+        return {key: key in self.asked_to_end for key, value in self.owners.items() if value == owner}
+
+    def let_go(self, owner: str) -> None:
+        for key in [key for key, value in self.owners.items() if value == owner]:
+            del self.owners[key]
+            self.fetching.pop(key, None)
+
+    def update(self, owner: str, pull: Pull, work: PullWork | None = None) -> bool:
+        if self.owners.get(pull.id) != owner:
+            return False
         self.pulls[pull.id] = pull
+        if pull.state in PULL_ENDED:
+            self.fetching[pull.id] = None
         if work is not None:
             self.works[pull.id] = work
+        return True
+
+    def set_fetching(self, owner: str, pull_id: str, study_instance_uid: str | None) -> None:
+        self.fetching[pull_id] = study_instance_uid
+
+    def is_fetching(self, study_id: str, now: datetime) -> bool:
+        return study_id.replace("study-", "pseudo-") in self.fetching.values()
+
+    def cancel(self, pull_id: str, now: datetime) -> bool:
+        pull = self.get(pull_id)
+        if pull.state in PULL_ENDED:
+            return False
+        if pull_id in self.owners:
+            self.asked_to_end.add(pull_id)
+            return False
+        self.pulls[pull_id] = replace(pull, state=PullState.CANCELLED)
+        return True
 
     def work(self, pull_id: str) -> PullWork:
         return self.works[pull_id]
@@ -56,20 +101,20 @@ class MemoryPulls:
     def newest(self, limit: int) -> list[Pull]:
         return list(self.pulls.values())[::-1][:limit]
 
-    def unfinished(self) -> list[Pull]:
-        return [pull for pull in self.pulls.values() if pull.state not in PULL_ENDED]
-
 
 @dataclass
 class World:
     """Everything around the service.
 
-    `withheld` never comes; `errors` are raised by the receiver, by UID, each once; `before` is called
+    `withheld` never comes, `sent_elsewhere` comes through another process, and the archive `lists` its
+    instances or only counts them; `errors` are raised by the receiver, by UID, each once; `before` is called
     before each instance is given.
     """
 
     studies: dict[str, list[str]] = field(default_factory=lambda: {STUDY: ["1", "2", "3"]})
     withheld: set[str] = field(default_factory=set)
+    sent_elsewhere: set[str] = field(default_factory=set)
+    lists: bool = True
     end: Exception | None = None
     errors: dict[str, list[Exception]] = field(default_factory=dict)
     before: Callable[[str], object] = lambda _uid: None
@@ -83,20 +128,26 @@ class World:
     def service(self) -> PullService:
         world: Any = self
         return PullService(
-            self.store,
-            {"pacs": self.open},
+            PullPorts(
+                store=self.store,
+                archives={"pacs": self.open},
+                receiver=world,
+                arrivals=world,
+                pseudonymizer=cast("Any", SimpleNamespace(uid=lambda original: f"pseudo-{original}")),
+                clock=SystemClock(),
+                complete=self.complete,
+            ),
             world,
-            world,
-            SimpleNamespace(uid=lambda original: f"pseudo-{original}"),
-            SystemClock(),
-            world,
-            self.complete,
         )
 
     def open(self, wait: Callable[[float], object]) -> Any:
         self.opened += 1
         return SimpleNamespace(
-            name="pacs", find_studies=self.find, instances=self.instances, retrieve=self.retrieve
+            name="pacs",
+            find_studies=self.find,
+            instances=self.instances,
+            count=self.count,
+            retrieve=self.retrieve,
         )
 
     def complete(self, study_id: str) -> None:
@@ -106,14 +157,24 @@ class World:
         return [uid for uid in self.studies if query.study_instance_uid in (None, uid)]
 
     def instances(self, study: str) -> list[ArchivedInstance]:
+        if not self.lists:
+            return []
         return [ArchivedInstance(study, "1.2.840.6", uid) for uid in self.studies[study]]
 
-    def retrieve(self, wanted: Any, missing: Callable[[], list[Any]]) -> Iterator[tuple[str, io.BytesIO]]:
+    def count(self, study: str) -> int | None:
+        return len(self.studies[study])
+
+    def retrieve(self, study: str, wanted: Any, intake: Intake) -> None:
         for _ in range(2):
-            for item in missing():
-                if item.sop_instance_uid not in self.withheld:
-                    self.before(item.sop_instance_uid)
-                    yield item.sop_instance_uid, io.BytesIO(item.sop_instance_uid.encode())
+            uids = [item.sop_instance_uid for item in intake.missing()] if wanted else self.studies[study]
+            for uid in uids:
+                if uid in self.sent_elsewhere:
+                    self.spool[f"pseudo-{uid}"] = f"study-{study}"
+                    intake.look()
+                elif uid not in self.withheld:
+                    self.before(uid)
+                    intake.take(uid, io.BytesIO(uid.encode()))
+                    intake.check()
         if self.end is not None:
             raise self.end
 
@@ -125,10 +186,11 @@ class World:
         self.received.append(uid)
         study_id = "study-" + next(s for s, uids in self.studies.items() if uid in uids)
         self.spool[f"pseudo-{uid}"] = study_id
-        return SimpleNamespace(study_id=study_id)
+        return SimpleNamespace(study_id=study_id, sop_instance_uid=f"pseudo-{uid}")
 
-    def find_source(self, uid: str) -> Any:
-        return SimpleNamespace(study_id=self.spool[uid]) if uid in self.spool else None
+    def present(self, study_instance_uid: str) -> dict[str, str]:
+        study_id = study_instance_uid.replace("pseudo-", "study-")
+        return {uid: of for uid, of in self.spool.items() if of == study_id}
 
     def record(self, event: str, **fields: Any) -> None:
         self.audited.append((event, fields))
@@ -176,6 +238,54 @@ def test_what_is_here_already_is_not_fetched_again(world: World, started: PullSe
     pull = ended(started, started.request("pacs", STUDY))
     assert world.received == ["1", "3"]
     assert (pull.state, pull.received) == (PullState.DONE, 3)
+
+
+def test_what_another_process_received_counts_as_arrived(world: World, started: PullService) -> None:
+    world.sent_elsewhere = {"1", "2", "3"}
+    pull = ended(started, started.request("pacs", STUDY))
+    assert (pull.state, pull.received, world.received) == (PullState.DONE, 3, [])
+    assert world.completed == [f"study-{STUDY}"]
+
+
+def test_archive_that_only_counts_is_believed(world: World, started: PullService) -> None:
+    world.lists = False
+    pull = ended(started, started.request("pacs", STUDY))
+    assert (pull.state, pull.expected, pull.received) == (PullState.DONE, 3, 3)
+    world.studies["1.2.840.7"] = ["8", "9"]
+    world.withheld = {"9"}
+    pull = ended(started, started.request("pacs", "1.2.840.7"))
+    assert (pull.state, pull.received, pull.failed) == (PullState.FAILED, 1, 1)
+    assert world.completed == [f"study-{STUDY}"]
+
+
+def test_pull_that_another_process_took_over_is_left_to_it(world: World, started: PullService) -> None:
+    def before(uid: str) -> None:
+        if uid == "2":
+            world.store.owners = dict.fromkeys(world.store.owners, "another")
+            started._workers.renew()
+
+    world.before = before
+    pull_id = started.request("pacs", STUDY)
+    deadline = time.monotonic() + 20
+    while started._workers.progress() or not world.received:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert world.store.get(pull_id).state is PullState.RUNNING
+    assert world.received == ["1", "2"]
+    assert world.completed == []
+
+
+def test_pull_that_is_cancelled_in_another_process_ends(world: World, started: PullService) -> None:
+    def before(uid: str) -> None:
+        if uid == "2":
+            assert world.store.cancel("given", SystemClock().now()) is False
+            started._workers.renew()
+
+    given = Pull("given", "pacs", PullState.QUEUED, SystemClock().now(), SystemClock().now())
+    world.before = before
+    world.store.add(given, PullWork(StudyQuery(study_instance_uid=STUDY)))
+    started._workers.notify()
+    assert ended(started, "given").state is PullState.CANCELLED
 
 
 def test_instances_that_do_not_come_fail_the_pull_and_leave_the_study_to_the_quiet_time(
@@ -291,14 +401,20 @@ def test_waiting_pull_can_be_cancelled(world: World) -> None:
 
 def test_interrupted_pull_goes_on_at_the_next_start(world: World) -> None:
     first = world.service()
-    world.before = lambda uid: first._running[pull_id].interrupt() if uid == "2" else None
+    reached = threading.Event()
+    stopping = threading.Thread(target=first.stop)
+
+    def before(uid: str) -> None:
+        if uid == "2":
+            reached.set()
+            time.sleep(0.2)
+
+    world.before = before
     pull_id = first.request("pacs", STUDY)
     first.start()
-    deadline = time.monotonic() + 20
-    while len(world.received) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    first.stop()
+    assert reached.wait(20)
+    stopping.start()
+    stopping.join()
     assert world.store.get(pull_id).state is PullState.RUNNING
     world.before = lambda _uid: None
     second = world.service()
@@ -306,7 +422,7 @@ def test_interrupted_pull_goes_on_at_the_next_start(world: World) -> None:
     pull = ended(second, pull_id)
     second.stop()
     assert (pull.state, pull.received) == (PullState.DONE, 3)
-    assert world.received == ["1", "2", "3"]
+    assert sorted(world.received) == ["1", "2", "3"]
 
 
 def test_study_that_was_complete_before_a_restart_is_completed_and_not_fetched_again(world: World) -> None:

@@ -19,7 +19,7 @@ from viewer.problems import ProblemRoute
 
 if TYPE_CHECKING:
     from dicom_node.domain.pull import Pull
-    from dicom_node.ports.archive import Pulls
+    from dicom_node.ports.pulls import Pulls
     from dicom_node.ports.operation import AuditLog
 
 PullId = Annotated[str, Path(description="id of the pull", max_length=64)]

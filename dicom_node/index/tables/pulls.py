@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, false
 
-from dicom_node.index.tables.base import UtcDateTime, metadata, ordered
+from dicom_node.index.tables.base import Uid, UtcDateTime, metadata, ordered
 
 pulls = Table(
     "pulls",
@@ -22,6 +22,11 @@ pulls = Table(
     Column("reason", Text),
     # Nonce, then AES-256-GCM over JSON: what was asked for. Erased at the pull's end.
     Column("sealed", LargeBinary),
+    # The process that fetches it, until when that holds, and the study (pseudonymous) that it is at.
+    Column("owner", String(64)),
+    Column("lease_until", UtcDateTime),
+    Column("fetching", Uid),
+    Column("cancel_asked", Boolean, nullable=False, server_default=false()),
     Index(None, "created_at", "id"),
     Index(None, "state"),
 )

@@ -25,6 +25,8 @@ studies = Table(
     Column("ended_at", UtcDateTime),
     Column("purged_at", UtcDateTime),
     Column("reason", Text),
+    # Why the version that is worked on, or ended last, was taken as complete.
+    Column("completed_by", String(16)),
     Index(None, "created_at", "id"),
     Index(None, "state", "last_received_at"),
 )
@@ -49,6 +51,11 @@ instances = Table(
     Column("received_at", UtcDateTime, nullable=False),
     # Rows stay as the ledger; what is purged may come again, as a new row.
     Column("purged_at", UtcDateTime),
+    # What de-identification made of it last: `InstanceOutcome`, the rule that kept it back, in which version.
+    Column("outcome", String(16)),
+    Column("outcome_rule", Text),
+    Column("outcome_version", Integer),
+    Column("outcome_at", UtcDateTime),
     Index(None, "study_id", "version"),
     Index(None, "sop_instance_uid"),
 )

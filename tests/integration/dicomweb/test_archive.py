@@ -50,7 +50,7 @@ class Fetching:
         def missing() -> list[Any]:
             return [item for item in wanted if item.sop_instance_uid not in self.got]
 
-        for uid, stream in self.archive.retrieve(wanted, missing):
+        for uid, stream in self.archive.streams(wanted, missing):
             with stream:
                 assert read_identity(stream).sop_instance_uid == uid
                 self.got.append(uid)

@@ -10,7 +10,9 @@ __all__ = ["postgresql"]
 pytest.register_assert_rewrite(
     "index_contract",
     "catalog_contract",
+    "delivery_contract",
     "matching_contract",
+    "pulls_contract",
     "quarantine_contract",
     "upgrade_contract",
     "worklist_contract",

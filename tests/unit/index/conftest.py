@@ -7,7 +7,9 @@ from dicom_node.index.database import open_database, upgrade
 pytest.register_assert_rewrite(
     "index_contract",
     "catalog_contract",
+    "delivery_contract",
     "matching_contract",
+    "pulls_contract",
     "quarantine_contract",
     "upgrade_contract",
     "worklist_contract",
