@@ -25,7 +25,7 @@ class Node:
     def __init__(self, folder, **options):
         folder.mkdir(exist_ok=True)
         master = load_master_key(folder)
-        self.database = open_database(f"sqlite:///{folder / 'node.db'}")
+        self.database = options.pop("database", None) or open_database(f"sqlite:///{folder / 'node.db'}")
         upgrade(self.database)
         # Real but for the free bytes: tests fill no disk.
         self.watermark = FakeWatermark()
@@ -78,11 +78,14 @@ class Node:
 
 @pytest.fixture
 def start_node(tmp_path):
-    """A function that starts a node; its keywords are `StorageScp`'s, and `name`: the same one restarts."""
+    """A function that starts a node.
+
+    Its keywords are `StorageScp`'s; `name` (the same one restarts) or `folder`; `database`.
+    """
     running = []
 
-    def start(name="node", **options):
-        running.append(Node(tmp_path / name, **options))
+    def start(name="node", folder=None, **options):
+        running.append(Node(folder or tmp_path / name, **options))
         return running[-1]
 
     yield start
