@@ -26,6 +26,9 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "studies_ended": ("Studies that ended", ("state",)),
     "studies_purged": ("Studies whose inputs were purged", ()),
     "requests": ("DICOMweb requests", ("service", "status")),
+    "queries": ("C-FIND requests answered, by the last status", ("status",)),
+    "retrievals": ("C-GET and C-MOVE requests answered, by the last status", ("operation", "status")),
+    "commitments": ("Storage commitments, by who asked and what came of it", ("role", "outcome")),
     "workitems_ended": ("Work items that ended, whoever performed them", ("state",)),
 }
 #: Histogram name to (help text, label names). All are in seconds.
