@@ -8,12 +8,12 @@ from functools import partial
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
-from dicom_node.app.dimse import build_scp
 from dicom_node.app.disk import watch_disks
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
 from dicom_node.app.notifications import build_threads
 from dicom_node.app.pulls import build_pulls, build_sender_counts
+from dicom_node.app.receivers import build_receivers
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
 from dicom_node.app.worklist import build_input_source, build_worklist_work
@@ -71,7 +71,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         services.index, services.stores.spool, built.uids, built.watermark, built.metrics, services.audit
     )
     pulls = build_pulls(settings, built, receiver, partial(monitor.complete, why=Completion.PULL))
-    scp = build_scp(settings, built, receiver)
+    scp = build_receivers(settings, built.metrics)
     built.metrics.watch(
         "studies",
         "Studies by state",
@@ -123,7 +123,11 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         ),
         install_viewer=install_viewer,
         metrics=built.metrics,
-        readiness=(("disk", built.watermark.check), ("index", lambda: _answers(services))),
+        readiness=(
+            ("disk", built.watermark.check),
+            ("index", lambda: _answers(services)),
+            ("dimse", scp.check),
+        ),
         notes=(("disk", built.watermark.note),),
         version=distribution_version("dicom-ai-node"),
     )

@@ -19,6 +19,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "instances_quarantined": ("SOP Instances that de-identification kept back", ()),
     "quarantine_decisions": ("Decisions about instances in quarantine", ("decision",)),
     "associations": ("DICOM associations, by outcome", ("outcome",)),
+    "receivers_restarted": ("Receiver processes that died and were started again", ()),
     "model_runs": ("Model runs", ("model", "status")),
     "results_kept_back": ("Result objects that the output gate kept back", ()),
     "deliveries": ("Delivery attempts", ("destination", "status")),

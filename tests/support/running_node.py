@@ -35,7 +35,8 @@ class RunningNode(Child):
         settings = _merged(
             {
                 "node": {"data_dir": str(folder / "data"), "min_free_mb": 0},
-                "dimse": {"port": take_port(), "ae_title": self.ae_title},
+                # One receiver, as each takes most of a second of processor time to start.
+                "dimse": {"port": take_port(), "ae_title": self.ae_title, "receivers": 1},
                 "http": {"port": take_port()},
                 "completion": {"quiet_s": 1.0},
                 "logging": {"format": "json"},

@@ -2,6 +2,7 @@
 
 import pytest
 from dimse_objects import FakeWatermark, make_instance, part10
+from receiver_pools import pool, start_pool  # noqa: F401 - fixtures
 from sqlalchemy import select
 
 from anonymizer.uids import UidMapper

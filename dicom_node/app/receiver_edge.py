@@ -1,0 +1,85 @@
+"""What the DIMSE side needs of a node, built from settings in whichever process it runs.
+
+Nothing here may need a model, the workflow engine or the HTTP side: receiver processes start with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from anonymizer.uids import UidMapper
+from dicom_node.app.adapters import SystemClock, UidAdapter
+from dicom_node.app.audit import open_audit
+from dicom_node.app.disk import open_watermark
+from dicom_node.index.catalog import SqlCatalog
+from dicom_node.index.database import open_database
+from dicom_node.index.studies import SqlStudyIndex
+from dicom_node.pipeline.receive import ReceiveStage
+from dicom_node.security.master import load_master_key
+from dicom_node.storage.blobs import BlobRouter, EncryptedBlobs, PlainBlobs
+from dicom_node.storage.keys import KeyStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import BinaryIO
+
+    from dicom_node.ports.catalog import Catalog
+    from dicom_node.ports.identity import Pseudonymizer
+    from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.operation import AuditLog, Clock, Metrics
+    from dicom_node.ports.studies import StudyIndex
+    from dicom_node.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class DimseEdge:
+    """Stores, index and stage of one process.
+
+    Attributes
+    ----------
+    open_blob
+        The bytes of a source instance or a result, by its ref.
+    close
+        Gives the database's connections back.
+    """
+
+    clock: Clock
+    metrics: Metrics
+    audit: AuditLog
+    index: StudyIndex
+    catalog: Catalog
+    pseudonymizer: Pseudonymizer
+    open_blob: Callable[[str], BinaryIO]
+    receiver: Receiver
+    close: Callable[[], None]
+
+
+def build_edge(settings: Settings, metrics: Metrics) -> DimseEdge:
+    """Open what the DIMSE side works with; the data folder and the schema are there already.
+
+    Raises
+    ------
+    ConfigurationError, StorageFailure
+    """
+    data_dir = settings.node.data_dir
+    master = load_master_key(data_dir)
+    clock = SystemClock()
+    watermark = open_watermark(settings)
+    database = open_database(settings.database_url)
+    spool = EncryptedBlobs(data_dir / "spool", "spool", KeyStore(data_dir / "keys" / "slots", master))
+    results = PlainBlobs(data_dir / "results", "results")
+    pseudonymizer = UidAdapter(UidMapper(master.derive("pseudonyms")))
+    index = SqlStudyIndex(database, clock)
+    audit = open_audit(settings)
+    return DimseEdge(
+        clock=clock,
+        metrics=metrics,
+        audit=audit,
+        index=index,
+        catalog=SqlCatalog(database),
+        pseudonymizer=pseudonymizer,
+        open_blob=BlobRouter({"spool": spool, "results": results}).open,
+        receiver=ReceiveStage(index, spool, pseudonymizer, watermark, metrics, audit),
+        close=database.dispose,
+    )

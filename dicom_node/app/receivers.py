@@ -1,0 +1,60 @@
+"""The DIMSE side of a node: in the main process, or in processes of its own."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dicom_node.app.dimse import build_scp
+from dicom_node.app.receiver_edge import build_edge
+from dicom_node.app.receiver_pool import ReceiverPool
+
+if TYPE_CHECKING:
+    from dicom_node.ports.operation import Metrics
+    from dicom_node.settings import Settings
+
+#: More receivers than this wait for the disk, whatever the machine.
+_MOST = 8
+
+
+class ReceivingHere:
+    """The DIMSE side in the main process."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._edge = build_edge(settings, metrics)
+        self._scp = build_scp(settings, self._edge)
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return self._scp.port
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises
+        ------
+        ConfigurationError
+            If the port cannot be listened on.
+        """
+        self._scp.start()
+
+    def check(self) -> None:
+        """It is ready while the node runs."""
+
+    def stop(self) -> None:
+        """Stop listening, let instances that are being stored end, and abort the associations."""
+        self._scp.stop()
+        self._edge.close()
+
+
+def build_receivers(settings: Settings, metrics: Metrics) -> ReceivingHere | ReceiverPool:
+    """What `dimse.receivers` asks for, not started."""
+    asked = settings.dimse.receivers
+    count = usual_count() if asked == "auto" else asked
+    return ReceiverPool(settings, count, metrics) if count else ReceivingHere(settings, metrics)
+
+
+def usual_count() -> int:
+    """As many receivers as the process may use processors, within reason."""
+    return max(1, min(_MOST, len(os.sched_getaffinity(0))))
