@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
 import os
-import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import FileIO
 from typing import TYPE_CHECKING, Any
 
 from dicom_node.domain.errors import StorageFailure
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _GENESIS = "0" * 64
+_TAIL_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,11 @@ class AuditProblem:
 
 
 class AuditFile:
-    """`ports.AuditLog` as `audit.jsonl`.
+    """`ports.AuditLog` as `audit.jsonl`, shared by the processes of a node.
 
     Each line carries `chain`, an HMAC-SHA256 over the chain value of the line before and its own content:
-    who has no key can neither change, drop nor insert a line unseen.
+    who has no key can neither change, drop nor insert a line unseen. The file itself is the only place that
+    knows the last line: it is read, and the next one written, under a lock of the file.
 
     Parameters
     ----------
@@ -40,16 +44,18 @@ class AuditFile:
         The file; its folder must exist.
     key
         Of the HMAC, 32 bytes.
+
+    Raises
+    ------
+    StorageFailure
+        If it cannot be opened.
     """
 
     def __init__(self, path: Path, key: bytes) -> None:
         self._path = path
         self._key = key
-        self._lock = threading.Lock()
-        self._last = _GENESIS
-        self._drop_torn_line()
-        for entry in self.entries():
-            self._last = str(entry["chain"])
+        with self._locked():
+            pass
 
     def record(self, event: str, **fields: str | int | float | bool | None) -> None:
         """Append one event; on return it is on the disk.
@@ -59,25 +65,21 @@ class AuditFile:
         StorageFailure
             If it cannot be written: what must be audited must then not happen.
         """
-        with self._lock:
-            entry: dict[str, Any] = {"at": datetime.now(UTC).isoformat(), "event": event, **fields}
-            entry["chain"] = self._chain(self._last, entry)
-            try:
-                with self._path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(entry, sort_keys=True) + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-            except OSError as exc:
-                raise StorageFailure("the audit log cannot be written; check the disk of data_dir") from exc
-            self._last = entry["chain"]
+        entry: dict[str, Any] = {"at": datetime.now(UTC).isoformat(), "event": event, **fields}
+        with self._locked() as file:
+            entry["chain"] = self._chain(_last_chain(file), entry)
+            file.seek(0, os.SEEK_END)
+            # In one call, so that a reader without the lock sees whole lines.
+            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
+            os.fsync(file.fileno())
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """All entries, oldest first."""
-        if not self._path.exists():
-            return
-        with self._path.open(encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line)
+        """All entries, oldest first; those that come meanwhile are left out."""
+        with self._locked() as file:
+            end = file.seek(0, os.SEEK_END)
+        with self._path.open("rb") as file:
+            while file.tell() < end:
+                yield json.loads(file.readline())
 
     def verify(self) -> list[AuditProblem]:
         """Check the whole chain; an empty list says that nothing was changed."""
@@ -94,12 +96,43 @@ class AuditFile:
         content = json.dumps(entry, sort_keys=True)
         return hmac.new(self._key, f"{last}\n{content}".encode(), hashlib.sha256).hexdigest()
 
-    def _drop_torn_line(self) -> None:
-        # A crash in mid-write leaves a line without its end; it was never acknowledged.
-        if not self._path.exists():
-            return
-        data = self._path.read_bytes()
-        if data and not data.endswith(b"\n"):
-            with self._path.open("r+b") as file:
-                file.truncate(data.rfind(b"\n") + 1)
-                os.fsync(file.fileno())
+    @contextmanager
+    def _locked(self) -> Iterator[FileIO]:
+        """The file, for this thread of this process alone, and with whole lines only."""
+        try:
+            # Opened anew each time: a lock belongs to an open file, so threads exclude each other too.
+            with FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                _drop_torn_line(file)
+                yield file
+        except OSError as exc:
+            raise StorageFailure("the audit log cannot be written; check the disk of data_dir") from exc
+
+
+def _last_chain(file: FileIO) -> str:
+    end = file.seek(0, os.SEEK_END)
+    if not end:
+        return _GENESIS
+    line = _tail(file, end - 1)
+    return str(json.loads(line)["chain"])
+
+
+def _drop_torn_line(file: FileIO) -> None:
+    """A crash in mid-write leaves a line without its end; it was never acknowledged."""
+    end = file.seek(0, os.SEEK_END)
+    if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
+        file.truncate(end - len(_tail(file, end)))
+        os.fsync(file.fileno())
+
+
+def _tail(file: FileIO, end: int) -> bytes:
+    """What stands between the last line break before `end`, or the start, and `end`."""
+    tail = b""
+    while len(tail) < end:
+        start = max(0, end - len(tail) - _TAIL_BYTES)
+        part = os.pread(file.fileno(), end - len(tail) - start, start)
+        _, found, rest = part.rpartition(b"\n")
+        if found:
+            return rest + tail
+        tail = part + tail
+    return tail

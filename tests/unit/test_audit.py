@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -57,3 +60,46 @@ def test_line_torn_by_a_crash_is_dropped_and_the_chain_goes_on(audit, tmp_path):
     reopened.record("study.ended", study_id="s0")
     assert len(_lines(tmp_path)) == 6
     assert reopened.verify() == []
+
+
+RECORDER = """
+import sys
+from pathlib import Path
+from dicom_node.observability.audit import AuditFile
+log = AuditFile(Path(sys.argv[1]), b"k" * 32)
+for number in range(40):
+    log.record("study.purged", study_id=f"{sys.argv[2]}-{number}")
+"""
+
+
+def test_two_that_have_the_log_open_continue_each_other_s_chain(audit, tmp_path):
+    other = AuditFile(tmp_path / "audit.jsonl", KEY)
+    for number in range(3):
+        other.record("study.ended", study_id=f"other-{number}")
+        audit.record("study.ended", study_id=f"first-{number}")
+
+    assert audit.verify() == other.verify() == []
+    assert len(_lines(tmp_path)) == 11
+
+
+def test_threads_and_processes_that_record_at_once_keep_one_chain(audit, tmp_path):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", RECORDER, str(tmp_path / "audit.jsonl"), name])
+        for name in ("a", "b")
+    ]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda n: audit.record("study.ended", study_id=f"t{n}"), range(40)))
+    assert [writer.wait(30) for writer in writers] == [0, 0]
+
+    assert audit.verify() == []
+    assert len({entry["study_id"] for entry in audit.entries()}) == 5 + 40 + 80
+
+
+def test_a_long_line_is_continued(audit, tmp_path):
+    audit.record("study.ended", study_id="s" * 20_000)
+    audit.record("study.ended", study_id="s0")
+    assert audit.verify() == []
+    with (tmp_path / "audit.jsonl").open("a") as file:
+        file.write("x" * 10_000)
+    assert AuditFile(tmp_path / "audit.jsonl", KEY).verify() == []
+    assert len(_lines(tmp_path)) == 7
