@@ -101,6 +101,8 @@ class CommitmentOrder:
         The node's own.
     peer_ae_title
         Who asked.
+    duplicate
+        Whether the peer used this transaction UID before, for other instances: none is committed.
     attempts
         Reports that did not get through.
     """
@@ -109,6 +111,7 @@ class CommitmentOrder:
     peer_ae_title: str
     transaction_uid: str
     objects: tuple[ObjectReference, ...]
+    duplicate: bool = False
     attempts: int = 0
 
 

@@ -73,10 +73,7 @@ class CommitmentStore(Commitments, Protocol):
     def accept(self, peer_ae_title: str, transaction_uid: str, objects: Sequence[ObjectReference]) -> str:
         """Keep a request of a peer; return the order's id. Its report is due at once.
 
-        Raises
-        ------
-        Conflict
-            If the peer used this transaction UID before for other instances.
+        The same request again is the same order, and its report is due again.
         """
 
     def claim(self, now: datetime, until: datetime, order_id: str | None = None) -> CommitmentOrder | None:
@@ -96,6 +93,9 @@ class CommitmentStore(Commitments, Protocol):
 
     def give_up(self, order_id: str, reason: str) -> None:
         """End an order whose report nobody will get."""
+
+    def expire(self, ended_before: datetime) -> int:
+        """Forget transactions of both roles that ended before then; return how many."""
 
 
 class InstanceLookup(Protocol):
