@@ -21,6 +21,7 @@ from dicom_node.domain.study import Completion
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
+from dicom_node.pipeline.tally import ArrivalTally
 from dicom_node.pipeline.workflow import Pipeline
 from dicom_node.storage.sealed_file import SealedFile
 from dicomweb.app import create_router
@@ -67,8 +68,15 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         held=lambda study_id: pulls.holds(study_id),
         counts=build_sender_counts(settings, built),
     )
+    tally = ArrivalTally(services.ledger)
     receiver = ReceiveStage(
-        services.index, services.stores.spool, built.uids, built.watermark, built.metrics, services.audit
+        services.index,
+        services.stores.spool,
+        built.uids,
+        built.watermark,
+        built.metrics,
+        services.audit,
+        tally=tally,
     )
     pulls = build_pulls(settings, built, receiver, partial(monitor.complete, why=Completion.PULL))
     scp = build_receivers(settings, built.metrics)
@@ -165,7 +173,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             warm_up=(work.start, pulls.start, *built.warm_up, *(thread.start for thread in threads)),
             stop_first=(work.stop, pulls.stop),
             farewell=work.farewell,
-            close=(*(thread.stop for thread in threads), built.engine.close, built.close_database),
+            close=(*(t.stop for t in threads), built.engine.close, tally.close, built.close_database),
         )
     )
 

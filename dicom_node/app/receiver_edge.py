@@ -15,7 +15,9 @@ from dicom_node.app.disk import open_watermark
 from dicom_node.index.catalog import SqlCatalog
 from dicom_node.index.database import open_database
 from dicom_node.index.studies import SqlStudyIndex
+from dicom_node.index.study_ledger import SqlLedger
 from dicom_node.pipeline.receive import ReceiveStage
+from dicom_node.pipeline.tally import ArrivalTally
 from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import BlobRouter, EncryptedBlobs, PlainBlobs
 from dicom_node.storage.keys import KeyStore
@@ -52,6 +54,7 @@ class DimseEdge:
     pseudonymizer: Pseudonymizer
     open_blob: Callable[[str], BinaryIO]
     receiver: Receiver
+    tally: ArrivalTally
     close: Callable[[], None]
 
 
@@ -72,6 +75,12 @@ def build_edge(settings: Settings, metrics: Metrics) -> DimseEdge:
     pseudonymizer = UidAdapter(UidMapper(master.derive("pseudonyms")))
     index = SqlStudyIndex(database, clock)
     audit = open_audit(settings)
+    tally = ArrivalTally(SqlLedger(database, clock))
+
+    def close() -> None:
+        tally.close()
+        database.dispose()
+
     return DimseEdge(
         clock=clock,
         metrics=metrics,
@@ -80,6 +89,7 @@ def build_edge(settings: Settings, metrics: Metrics) -> DimseEdge:
         catalog=SqlCatalog(database),
         pseudonymizer=pseudonymizer,
         open_blob=BlobRouter({"spool": spool, "results": results}).open,
-        receiver=ReceiveStage(index, spool, pseudonymizer, watermark, metrics, audit),
-        close=database.dispose,
+        receiver=ReceiveStage(index, spool, pseudonymizer, watermark, metrics, audit, tally=tally),
+        tally=tally,
+        close=close,
     )

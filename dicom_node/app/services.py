@@ -23,6 +23,7 @@ from dicom_node.index.notifications import SqlNotifications
 from dicom_node.index.pulls import SqlPulls
 from dicom_node.index.quarantine import SqlQuarantine
 from dicom_node.index.studies import SqlStudyIndex
+from dicom_node.index.study_ledger import SqlLedger
 from dicom_node.index.vault import SqlVault
 from dicom_node.index.worklist import SqlWorklist
 from dicom_node.observability.metrics import PrometheusMetrics
@@ -148,6 +149,7 @@ def build_services(settings: Settings) -> Built:
         index=index,
         catalog=SqlCatalog(database),
         quarantine=SqlQuarantine(database, clock),
+        ledger=SqlLedger(database, clock),
         vault=vault,
         stores=Stores(
             spool=spool,

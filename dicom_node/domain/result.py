@@ -26,14 +26,18 @@ class ResultEntry:
     sop_instance_uid: str
     version: int = 1
     ref: str = ""
+    model: str = ""
+    model_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedResult:
-    """A result object with its Part 10 bytes, pseudonymous identity."""
+    """A result object with its Part 10 bytes, pseudonymous identity, and the model that it comes from."""
 
     kind: ResultKind
     sop_class_uid: str
     series_instance_uid: str
     sop_instance_uid: str
     data: bytes
+    model: str = ""
+    model_version: str = ""

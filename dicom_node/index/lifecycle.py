@@ -9,6 +9,7 @@ from sqlalchemy import Row, func, insert, select, update
 
 from dicom_node.domain.errors import NotFound
 from dicom_node.domain.study import ENDED, Completion, Slot, Stage, StudyState
+from dicom_node.index.instance_ledger import record_version
 from dicom_node.index.tables.studies import instances, purges, studies
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def due(connection: Connection, last_received_before: datetime) -> list[str]:
     return list(found.scalars())
 
 
-def begin_processing(connection: Connection, study_id: str, why: Completion) -> int | None:
+def begin_processing(
+    connection: Connection, study_id: str, why: Completion, now: datetime
+) -> int | None:
     """`receiving` to `processing`; one caller wins."""
     version: int | None = connection.execute(
         update(studies)
@@ -77,6 +80,8 @@ def begin_processing(connection: Connection, study_id: str, why: Completion) -> 
         .values(state=StudyState.PROCESSING.value, stage=None, completed_by=why.value)
         .returning(studies.c.version)
     ).scalar()
+    if version is not None:
+        record_version(connection, study_id, version, completed_at=now, completed_by=why.value)
     return version
 
 
@@ -128,6 +133,8 @@ def finish(
         if study.state not in _ENDED:
             values["ended_at"] = now
     connection.execute(update(studies).where(studies.c.id == study_id).values(stage=None, **values))
+    ended = {} if study.state in _ENDED else {"ended_at": now}
+    record_version(connection, study_id, version, state=state.value, reason=reason, **ended)
 
 
 def begin_purge(connection: Connection, study_id: str, version: int, now: datetime) -> Slot | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.study import Completion
-from dicom_node.index import ledger, lifecycle, outcomes, records
+from dicom_node.index import instance_ledger, ledger, lifecycle, outcomes, records
 from dicom_node.index.database import peeking, reading, transact
 from dicom_node.index.group_commit import GroupCommit
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from dicom_node.domain.deidentification import DeidentificationReport
     from dicom_node.domain.errors import NodeError
@@ -65,7 +65,8 @@ class SqlStudyIndex:
 
     def begin_processing(self, study_id: str, why: Completion = Completion.CALL) -> int | None:
         """See `ports.StudyIndex.begin_processing`."""
-        return transact(self._engine, lambda c: lifecycle.begin_processing(c, study_id, why))
+        now = self._clock.now()
+        return transact(self._engine, lambda c: lifecycle.begin_processing(c, study_id, why, now))
 
     def unfinished(self) -> Sequence[tuple[str, int]]:
         """See `ports.StudyIndex.unfinished`."""
@@ -91,8 +92,14 @@ class SqlStudyIndex:
             return outcomes.find_routing(connection, study_id, version)
 
     def set_deidentification(self, study_id: str, version: int, report: DeidentificationReport) -> None:
-        """See `ports.StudyIndex.set_deidentification`."""
-        transact(self._engine, lambda c: outcomes.set_deidentification(c, study_id, version, report))
+        """See `ports.StudyIndex.set_deidentification`; each instance's row says what became of it, too."""
+        now = self._clock.now()
+
+        def record(connection: Connection) -> None:
+            outcomes.set_deidentification(connection, study_id, version, report)
+            instance_ledger.record_deidentification(connection, study_id, version, now)
+
+        transact(self._engine, record)
 
     def deidentification(self, study_id: str, version: int) -> DeidentificationReport | None:
         """See `ports.StudyIndex.deidentification`."""
@@ -101,7 +108,13 @@ class SqlStudyIndex:
 
     def set_runs(self, study_id: str, version: int, runs: Sequence[Run]) -> None:
         """See `ports.StudyIndex.set_runs`."""
-        transact(self._engine, lambda c: outcomes.set_runs(c, study_id, version, runs))
+        now = self._clock.now()
+
+        def record(connection: Connection) -> None:
+            outcomes.set_runs(connection, study_id, version, runs)
+            instance_ledger.record_version(connection, study_id, version, processed_at=now)
+
+        transact(self._engine, record)
 
     def set_results(self, study_id: str, version: int, results: Sequence[ResultEntry]) -> None:
         """See `ports.StudyIndex.set_results`."""

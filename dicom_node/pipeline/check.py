@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
+from dicom_node.domain.ledger import GateVerdict
 from dicom_node.domain.notification import Event, EventKind
 from dicom_node.domain.result import EncodedResult, ResultEntry
 from dicom_node.pipeline.study_input import study_input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from dicom_node.pipeline.services import Services
 
@@ -44,6 +46,7 @@ def check(
     services.index.set_results(study_id, version, good)
     services.catalog.publish(catalogued)
     services.catalog.withdraw_results(study_id, before_version=version)
+    services.ledger.checked(study_id, version, [_verdict(result, problems) for result in results])
     for uid, found in problems.items():
         services.metrics.count("results_kept_back")
         services.audit.record(
@@ -53,6 +56,16 @@ def check(
     if good:
         services.announcer.announce(Event(EventKind.RESULTS_AVAILABLE, study_id, version))
     return {uid: found for uid, found in problems.items() if found}
+
+
+def _verdict(result: EncodedResult, problems: Mapping[str, Sequence[str]]) -> GateVerdict:
+    found = problems.get(result.sop_instance_uid)
+    return GateVerdict(
+        sop_instance_uid=result.sop_instance_uid,
+        problem="; ".join(found)[:500] if found else None,
+        size=len(result.data),
+        sha256=hashlib.sha256(result.data).hexdigest(),
+    )
 
 
 def load_result(services: Services, entry: ResultEntry) -> EncodedResult:

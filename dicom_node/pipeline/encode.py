@@ -39,9 +39,13 @@ def encode(
             sop_instance_uid=result.sop_instance_uid,
             version=version,
             ref=services.stores.results.write(slot, name, io.BytesIO(result.data)),
+            model=result.model,
+            model_version=result.model_version,
         )
 
     results = services.encoder.encode(done, study_input(services, study_id, version))
     # Writes wait for the disk: side by side their waits fall together.
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="encode") as pool:
-        return tuple(pool.map(write, results))
+        entries = tuple(pool.map(write, results))
+    services.ledger.made(study_id, version, entries)
+    return entries

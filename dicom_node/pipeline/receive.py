@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dicom_node.domain.instance import IncomingInstance, InstanceHeader
     from dicom_node.domain.study import Slot
     from dicom_node.pipeline.header import ScannedInstance
+    from dicom_node.pipeline.tally import ArrivalTally
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.ingest import Watermark
     from dicom_node.ports.operation import AuditLog, Metrics
@@ -55,6 +56,8 @@ class ReceiveStage:
     ----------
     audit
         Where a conflict (other bytes under a known SOP Instance UID) is recorded.
+    tally
+        Counts for the ledger what came again or was refused.
     private_sop_classes
         Whether SOP Classes outside the standard's root are taken.
     """
@@ -68,6 +71,7 @@ class ReceiveStage:
         metrics: Metrics,
         audit: AuditLog | None = None,
         *,
+        tally: ArrivalTally | None = None,
         private_sop_classes: bool = False,
     ) -> None:
         self._index = index
@@ -76,6 +80,7 @@ class ReceiveStage:
         self._watermark = watermark
         self._metrics = metrics
         self._audit = audit
+        self._tally = tally
         self._private_sop_classes = private_sop_classes
         self._sop_classes = storage_sop_classes()
         self._slots = _KnownSlots(index)
@@ -98,20 +103,25 @@ class ReceiveStage:
         try:
             receipt = self._receive(incoming)
         except NodeError as exc:
-            self._refused(source, exc)
+            self._refused(incoming.source, exc)
             raise
         except Exception as exc:
             error = InternalError.of(exc)
-            self._refused(source, error)
+            self._refused(incoming.source, error)
             raise error from exc
         self._metrics.count("instances_received", source=source, outcome=receipt.outcome.value)
+        if self._tally is not None:
+            self._tally.arrived(receipt.study_id, receipt.outcome)
         self._metrics.observe("store_seconds", time.perf_counter() - started, source=source)
         log.debug(
             "instance.received", study_id=receipt.study_id, source=source, outcome=receipt.outcome.value
         )
         return receipt
 
-    def _refused(self, source: str, error: NodeError) -> None:
+    def _refused(self, sender: str, error: NodeError) -> None:
+        source = sender.partition(":")[0]
+        if self._tally is not None:
+            self._tally.refused(sender, error.code)
         self._metrics.count("instances_refused", source=source, code=error.code)
         log.warning("instance.refused", source=source, code=error.code, reason=str(error))
 

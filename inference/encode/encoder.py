@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -73,7 +74,9 @@ class Encoder:
             if prediction.status is not RunStatus.DONE:
                 continue
             try:
-                results += self._encode_one(prediction, study, position, made_at)
+                made = self._encode_one(prediction, study, position, made_at)
+                model = prediction.model
+                results += [replace(one, model=model.name, model_version=model.version) for one in made]
             except EncodingFailed:
                 raise
             except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as exc:

@@ -6,7 +6,9 @@ from dicom_node.index.database import open_database, upgrade
 
 pytest.register_assert_rewrite(
     "index_contract",
+    "ledger_contract",
     "catalog_contract",
+    "commitment_contract",
     "delivery_contract",
     "matching_contract",
     "pulls_contract",
