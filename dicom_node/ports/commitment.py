@@ -110,3 +110,18 @@ class InstanceLookup(Protocol):
         ------
         StorageFailure
         """
+
+
+class ReportSender(Protocol):
+    """Tells peers what this node keeps, over associations that it opens."""
+
+    def send(self, peer_ae_title: str, report: CommitmentReport) -> None:
+        """Send a report.
+
+        Raises
+        ------
+        NotFound
+            If no peer of this AE title is configured.
+        DeliveryFailed
+            If the peer is not there, or does not take it.
+        """
