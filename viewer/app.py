@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fastapi.staticfiles import StaticFiles
 
 from viewer.api import docs, notifications, quarantine, studies, study_records, upload
+from viewer.api import ledger as ledger_api
 from viewer.api import pulls as pulls_api
 from viewer.api.document import install_document
 from viewer.dashboard import pages, quarantine_pages
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from dicom_node.ports.catalog import Catalog
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.ledger import Ledger
     from dicom_node.ports.notification import Notifications
     from dicom_node.ports.operation import AuditLog
     from dicom_node.ports.pulls import Pulls
@@ -48,6 +50,7 @@ def install(
     catalog: Catalog | None = None,
     pulls: Pulls | None = None,
     notifier: Notifications | None = None,
+    ledger: Ledger | None = None,
 ) -> None:
     """Add dashboard (`/`), `/static`, `/api` and `/viewer`, and security headers to every answer.
 
@@ -64,12 +67,14 @@ def install(
         Names result series on the pages by their Series Description; without it, by their kind.
     pulls
         Fetches studies from archives; without it there is no `/api/pulls`.
+    ledger
+        What became of instances and results; without it there is no `/api/studies/{id}/ledger`.
     notifier
         Tells listeners; without it there is no `/api/notifications`.
     """
     render = create_renderer(node_info)
     describe = SeriesNames(catalog) if catalog is not None else _undescribed
-    app.include_router(pages.create_router(index, review, render, describe))
+    app.include_router(pages.create_router(index, review, render, describe, ledger))
     app.include_router(quarantine_pages.create_router(index, review, render))
     app.include_router(
         studies.create_router(index=index, pseudonymizer=pseudonymizer, audit=audit, complete=complete)
@@ -79,6 +84,8 @@ def install(
     app.include_router(upload.create_router(receiver))
     if pulls is not None:
         app.include_router(pulls_api.create_router(pulls, audit))
+    if ledger is not None:
+        app.include_router(ledger_api.create_router(ledger))
     if notifier is not None:
         app.include_router(notifications.create_router(notifier))
     app.include_router(docs.create_router(render))

@@ -41,6 +41,30 @@ class NodeClient:
         """One study of `/api/studies/{id}`."""
         return dict(self._get(f"/api/studies/{study_id}"))
 
+    def ledger(self, study_id: str) -> dict[str, Any]:
+        """All of a study's ledger: `summary`, `instances` and `results`."""
+        path = f"/api/studies/{study_id}/ledger"
+        page = dict(self._get(path))
+        found = {
+            "summary": page["summary"],
+            "instances": list(page["instances"]),
+            "results": [],
+        }
+        while page["next_cursor"]:
+            page = self._get(path, {"cursor": page["next_cursor"]})
+            found["instances"] += page["instances"]
+        cursor = None
+        while True:
+            page = self._get(f"{path}/results", {"cursor": cursor} if cursor else None)
+            found["results"] += page["results"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found
+
+    def ledger_summary(self, study_id: str) -> dict[str, Any]:
+        """The counts of a study's ledger."""
+        return dict(self._get(f"/api/studies/{study_id}/ledger", {"limit": 1})["summary"])
+
     def routing(self, study_id: str) -> dict[str, Any]:
         """The recorded routing decision of a study."""
         return dict(self._get(f"/api/studies/{study_id}/routing"))

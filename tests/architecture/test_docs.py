@@ -193,6 +193,7 @@ def http_routes():
             complete=None,
             pulls=object(),
             notifier=object(),
+            ledger=object(),
             ohif_dir=None,
             node_info=info,
         )

@@ -11,10 +11,11 @@ from fastapi.responses import HTMLResponse, Response
 
 from dicom_node.domain.errors import NotFound
 from dicom_node.domain.study import StudyState
-from viewer.dashboard import presentation
+from viewer.dashboard import ledger_words, presentation
 
 if TYPE_CHECKING:
     from dicom_node.domain.study import StudyRecord
+    from dicom_node.ports.ledger import Ledger
     from dicom_node.ports.quarantine import Review
     from dicom_node.ports.studies import StudyIndex
     from viewer.dashboard.presentation import Describe
@@ -26,16 +27,20 @@ State = Annotated[StudyState | None, Query()]
 Cursor = Annotated[str | None, Query(max_length=256)]
 
 
-def create_router(index: StudyIndex, review: Review, render: Renderer, describe: Describe) -> APIRouter:
+def create_router(
+    index: StudyIndex, review: Review, render: Renderer, describe: Describe, ledger: Ledger | None = None
+) -> APIRouter:
     """Routes of the pages; they show what the index knows, nothing else.
 
     Parameters
     ----------
     describe
         The description of a result series by Study and Series Instance UID, or `None`.
+    ledger
+        What a study's page counts; without it, it counts nothing.
     """
     router = APIRouter(include_in_schema=False)
-    pages = _Pages(index, review, render, describe)
+    pages = _Pages(index, review, render, describe, ledger)
 
     @router.get("/")
     def home(request: Request, state: State = None, cursor: Cursor = None) -> HTMLResponse:
@@ -59,11 +64,19 @@ def create_router(index: StudyIndex, review: Review, render: Renderer, describe:
 class _Pages:
     """Reads the index and fills templates."""
 
-    def __init__(self, index: StudyIndex, review: Review, render: Renderer, describe: Describe) -> None:
+    def __init__(
+        self,
+        index: StudyIndex,
+        review: Review,
+        render: Renderer,
+        describe: Describe,
+        ledger: Ledger | None,
+    ) -> None:
         self._index = index
         self._review = review
         self._render = render
         self._describe = describe
+        self._ledger = ledger
 
     def _series_of(self, study: StudyRecord) -> list[presentation.ResultSeries]:
         return presentation.result_series(study, self._describe)
@@ -101,6 +114,8 @@ class _Pages:
             study=study,
             held=self._review.count_held([study_id]).get(study_id, 0),
             routing=self._index.routing(study_id, study.version),
+            ledger=None if self._ledger is None else self._ledger.summary(study_id),
+            ledger_words=ledger_words,
             moving=presentation.moving([study]),
             show=presentation,
             series_of=self._series_of,
