@@ -132,6 +132,9 @@ class RetentionSettings(Section):
         ge=0,
         description="seconds that inputs stay, de-identified, after delivery before the purge",
     )
+    purge_undelivered: bool = Field(
+        default=True, description="purge inputs though a delivery was given up; a retry does not need them"
+    )
 
 
 class CodeSettings(Section):

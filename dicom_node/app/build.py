@@ -8,6 +8,8 @@ from functools import partial
 from importlib.metadata import version as distribution_version
 from typing import TYPE_CHECKING
 
+from dicom_node.app.commitment import build_reporting, forget_old
+from dicom_node.app.deliveries import build_deliveries
 from dicom_node.app.disk import watch_disks
 from dicom_node.app.http import create_http_app
 from dicom_node.app.node import Node, Parts
@@ -87,6 +89,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         "state",
     )
     watch_disks(built.metrics, built.watermark)
+    dispatcher, desk = build_deliveries(services, pipeline, built.metrics)
 
     def install_viewer(app: FastAPI) -> None:
         install(
@@ -99,6 +102,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             complete=monitor.complete,
             pulls=pulls,
             notifier=built.notifier,
+            ledger=services.ledger,
             ohif_dir=standard_folders(settings.node.data_dir)[-1],
             catalog=services.catalog,
             node_info=NodeInfo(
@@ -153,11 +157,13 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         expire_results(services, days)
         work.expire()
         built.notifier.forget_old()
+        forget_old(built.commitments, services.clock)
 
     threads = (
         PollingThread("retention", expire, every_s=RETENTION_LOOK_S),
         PollingThread("disk", built.watermark.look, every_s=DISK_LOOK_S),
         *build_threads(built.notifier),
+        build_reporting(settings, built.desk),
     )
     # What a crash left there is of no use to the next run, and is not encrypted.
     shutil.rmtree(services.stores.scratch, ignore_errors=True)
@@ -170,8 +176,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(work.start, pulls.start, *built.warm_up, *(thread.start for thread in threads)),
-            stop_first=(work.stop, pulls.stop),
+            warm_up=(dispatcher.start, work.start, pulls.start, *built.warm_up, *(thread.start for thread in threads)),
+            stop_first=(dispatcher.stop, work.stop, pulls.stop),
             farewell=work.farewell,
             close=(*(t.stop for t in threads), built.engine.close, tally.close, built.close_database),
         )

@@ -10,6 +10,8 @@ from anonymizer.uids import UidMapper
 from dicom_node.app.adapters import AnonymizerAdapter, SystemClock, UidAdapter
 from dicom_node.app.anonymizer import build_anonymizer
 from dicom_node.app.audit import open_audit
+from dicom_node.app.commitment import build_desk
+from dicom_node.app.confirmers import build_confirmers
 from dicom_node.app.disk import open_watermark
 from dicom_node.app.notifications import build_notifier
 from dicom_node.app.preview import render_preview
@@ -18,10 +20,13 @@ from dicom_node.app.worklist import build_worklist
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.index.arrivals import SqlArrivals
 from dicom_node.index.catalog import SqlCatalog
+from dicom_node.index.commitments import SqlCommitments
 from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.deliveries import SqlDeliveries
 from dicom_node.index.notifications import SqlNotifications
 from dicom_node.index.pulls import SqlPulls
 from dicom_node.index.quarantine import SqlQuarantine
+from dicom_node.index.source_classes import SqlInstanceLookup
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.study_ledger import SqlLedger
 from dicom_node.index.vault import SqlVault
@@ -33,6 +38,7 @@ from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import BlobRouter, EncryptedBlobs, PlainBlobs
 from dicom_node.storage.keys import KeyStore
 from dicomweb.attributes import DicomJsonReader
+from dicomweb.client.transcoding import lossless
 from inference.encode.encoder import Encoder
 from inference.encode.gate import Gate
 from inference.registry import ModelRegistry
@@ -42,9 +48,11 @@ from inference.runner.engine import ProcessEngine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dicom_node.pipeline.commitment import CommitmentDesk
     from dicom_node.pipeline.notify import Notifier
     from dicom_node.pipeline.worklist import WorklistService
     from dicom_node.ports.arrivals import Arrivals
+    from dicom_node.ports.commitment import CommitmentStore
     from dicom_node.ports.pulls import PullStore
     from dicom_node.settings import Settings
     from dicom_node.storage.watermark import DiskWatermark
@@ -60,6 +68,8 @@ class Built:
     pull_store: PullStore
     arrivals: Arrivals
     notifier: Notifier
+    commitments: CommitmentStore
+    desk: CommitmentDesk
     close_database: Callable[[], None]
     registry: ModelRegistry
     uids: UidAdapter
@@ -111,6 +121,7 @@ def build_services(settings: Settings) -> Built:
     watermark = open_watermark(settings)
     database = open_database(settings.database_url)
     upgrade(database)
+    commitments = SqlCommitments(database, clock, master.derive("commitments"))
     keys = KeyStore(data_dir / "keys" / "slots", master)
     quarantine_keys = KeyStore(data_dir / "keys" / "quarantine", master)
     spool = EncryptedBlobs(data_dir / "spool", "spool", keys, watermark)
@@ -174,7 +185,10 @@ def build_services(settings: Settings) -> Built:
         metrics=metrics,
         announcer=notifier,
         inputs_s=settings.retention.inputs_s,
-        backoff_s={d.name: d.backoff_s for d in settings.destinations},
+        deliveries=SqlDeliveries(database),
+        confirmers=build_confirmers(settings),
+        transcode=lossless,
+        purge_undelivered=settings.retention.purge_undelivered,
     )
 
     review = ReviewDesk(services, render_preview)
@@ -193,6 +207,16 @@ def build_services(settings: Settings) -> Built:
         SqlPulls(database, master.derive("pulls")),
         SqlArrivals(database),
         notifier,
+        commitments,
+        build_desk(
+            settings,
+            commitments,
+            SqlInstanceLookup(database),
+            pseudonymizer=uids,
+            clock=clock,
+            audit=services.audit,
+            metrics=metrics,
+        ),
         database.dispose,
         registry,
         uids,

@@ -51,7 +51,7 @@ def send_to(paths: list[Path], to: str, calling: str, progress: Callable[[int], 
         If nobody answers there.
     """
     if to.startswith(("http://", "https://")):
-        from dicomweb.client.store import send_files as stow_files
+        from dicomweb.client.files import send_files as stow_files
 
         return {str(path): reason for path, reason in stow_files(paths, to, progress).items()}
     match = PEER.fullmatch(to)

@@ -1,31 +1,23 @@
-"""The DIMSE client: C-ECHO, and C-STORE of results and of files."""
+"""The DIMSE client: C-ECHO, and C-STORE of files."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import structlog
 
 from dicom_node.dimse.association import associated
 from dicom_node.dimse.contexts import Proposal, propose, verification_context
 from dicom_node.dimse.encoded_store import choose_context, encoded_data_set, send_encoded
 from dicom_node.dimse.statuses import SUCCESS, describe, is_stored
-from dicom_node.domain.delivery import SendReport
 from dicom_node.domain.errors import DeliveryFailed, NodeError
 from dicom_node.pipeline.header import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from dicom_node.dimse.association import Address
-    from dicom_node.domain.delivery import Destination
     from dicom_node.pipeline.header import ScannedInstance
-
-log = structlog.get_logger(__name__)
 
 _NO_CONTEXT = (
     f"{describe(0x0122)}: the peer takes neither its SOP Class in its transfer syntax nor another way"
@@ -43,48 +35,6 @@ class _Outgoing:
     transfer_syntax_uid: str
     dataset_offset: int
     load: Callable[[], bytes]
-
-
-class DimseSender:
-    """`ports.ResultSender` by C-STORE.
-
-    An object is sent in its own transfer syntax where the peer takes it; uncompressed ones also in another
-    uncompressed one. A warning status counts as sent (PS3.4 Table B.2-1).
-    """
-
-    def __init__(self, destination: Destination, address: Address) -> None:
-        self._destination = destination
-        self._address = address
-
-    @property
-    def destination(self) -> Destination:
-        """Where to."""
-        return self._destination
-
-    def send(self, objects: Iterable[bytes]) -> SendReport:
-        """See `ports.ResultSender.send`.
-
-        Raises
-        ------
-        DeliveryFailed
-            If the peer is not there, refuses the association, or ends it before all is sent.
-        """
-        failures: dict[str, str] = {}
-        waiting = []
-        for number, part10 in enumerate(objects, start=1):
-            try:
-                scanned = scan(io.BytesIO(part10))
-                waiting.append(_outgoing(scanned, scanned.header.sop_instance_uid, partial(bytes, part10)))
-            except NodeError as exc:
-                failures[f"object-{number}"] = f"not sent: {exc}"
-        failures.update(_send_all(self._address, waiting, lambda: None))
-        log.info(
-            "dimse.sent",
-            destination=self._destination.name,
-            count=len(waiting),
-            outcome="complete" if not failures else "incomplete",
-        )
-        return SendReport(failures)
 
 
 def echo(address: Address) -> None:

@@ -146,6 +146,15 @@ def is_stored(code: int) -> bool:
     return code in (0x0000, 0x0001, 0x0107, 0x0116) or code & 0xF000 == 0xB000
 
 
+def may_pass(code: int) -> bool:
+    """Whether the same instance may be taken another time: the peer is out of resources, or failed.
+
+    What it says of the instance itself (not supported, not authorised, does not match, cannot understand)
+    stays so.
+    """
+    return code & 0xFF00 == 0xA700 or code in (0x0110, 0x0210, 0x0213)
+
+
 def _meaning(code: int) -> str:
     exact = {
         0x0000: "success",

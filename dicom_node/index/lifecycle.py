@@ -121,7 +121,7 @@ def finish(
     if study.version != version or study.state == StudyState.RECEIVING.value:
         return
     values: dict[str, Any]
-    if study.state == StudyState.PROCESSING.value and _waiting(connection, study_id, version):
+    if study.state == StudyState.PROCESSING.value and has_late(connection, study_id, version):
         values = {
             "state": StudyState.RECEIVING.value,
             "version": version + 1,
@@ -146,7 +146,7 @@ def begin_purge(connection: Connection, study_id: str, version: int, now: dateti
     epoch = connection.execute(begun.where(purges.c.version == version)).scalar()
     if epoch is not None:
         return Slot(study_id, epoch)
-    if _waiting(connection, study_id, version):
+    if has_late(connection, study_id, version):
         return None
     if not _unpurged(connection, study_id):
         # A later version's purge took everything; its slot again, for nothing is left to do.
@@ -194,7 +194,8 @@ def _locked(connection: Connection, study_id: str) -> Row[*tuple[Any, ...]]:
     return row
 
 
-def _waiting(connection: Connection, study_id: str, version: int) -> bool:
+def has_late(connection: Connection, study_id: str, version: int) -> bool:
+    """Whether unpurged instances wait for a later version."""
     return _count(connection, study_id, instances.c.version > version) > 0
 
 

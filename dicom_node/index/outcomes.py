@@ -7,13 +7,14 @@ from collections import defaultdict
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table, and_, delete, insert, select, update
+from sqlalchemy import Table, and_, delete, insert, select
 
 from dicom_node.domain.deidentification import DeidentificationReport
 from dicom_node.domain.delivery import Delivery, DeliveryStatus
 from dicom_node.domain.result import ResultEntry, ResultKind
 from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
-from dicom_node.index.tables.outcomes import deidentification, deliveries, results, routing, runs
+from dicom_node.index.tables.deliveries import deliveries
+from dicom_node.index.tables.outcomes import deidentification, results, routing, runs
 from dicom_node.index.tables.studies import studies
 
 if TYPE_CHECKING:
@@ -110,30 +111,6 @@ def find_results(connection: Connection, study_id: str, version: int) -> list[Re
         .order_by(results.c.position)
     )
     return [_result(row) for row in found]
-
-
-def set_delivery(connection: Connection, study_id: str, version: int, delivery: Delivery) -> None:
-    """Replace how a version's delivery to one destination stands."""
-    values = {
-        "status": delivery.status.value,
-        "attempts": delivery.attempts,
-        "reason": delivery.reason,
-    }
-    changed = connection.execute(
-        update(deliveries)
-        .where(
-            deliveries.c.study_id == study_id,
-            deliveries.c.version == version,
-            deliveries.c.destination == delivery.destination,
-        )
-        .values(values)
-    )
-    if not changed.rowcount:
-        connection.execute(
-            insert(deliveries).values(
-                study_id=study_id, version=version, destination=delivery.destination, **values
-            )
-        )
 
 
 class Outcomes:

@@ -125,6 +125,11 @@ class SqlStudyIndex:
         with peeking(self._engine) as connection:
             return outcomes.find_results(connection, study_id, version)
 
+    def has_late(self, study_id: str, version: int) -> bool:
+        """See `ports.StudyIndex.has_late`."""
+        with peeking(self._engine) as connection:
+            return lifecycle.has_late(connection, study_id, version)
+
     def finish(self, study_id: str, version: int, state: StudyState, reason: str | None) -> None:
         """See `ports.StudyIndex.finish`; nothing changes where the study went on to another version.
 

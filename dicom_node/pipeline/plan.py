@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from dicom_node.domain.delivery import DeliveryStatus
 from dicom_node.domain.errors import NodeError
 from dicom_node.domain.notification import Event, EventKind
 from dicom_node.domain.run import RunStatus
 from dicom_node.domain.study import Stage, StudyState
-from dicom_node.pipeline import check, deidentify, deliver, encode, infer, purge, route
+from dicom_node.pipeline import check, deidentify, deliver_plan, encode, infer, purge, route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from dicom_node.domain.run import Run
+    from dicom_node.pipeline.deliver_plan import Ending
     from dicom_node.pipeline.services import Services
 
 
@@ -23,13 +24,6 @@ class StageRunner(Protocol):
 
     def __call__(self, stage: Stage, function: Callable[..., Any], *args: Any) -> Any:
         """Call `function(services, study_id, version, *args)`."""
-
-
-class Sleeper(Protocol):
-    """Waits durably: after a crash only the rest of the time is waited."""
-
-    def __call__(self, seconds: float) -> None:
-        """Wait."""
 
 
 def analyse(run: StageRunner) -> tuple[StudyState, str | None]:
@@ -63,48 +57,33 @@ def analyse(run: StageRunner) -> tuple[StudyState, str | None]:
     return StudyState.DONE, _joined(reason, kept_back, outcome.note)
 
 
-def close(
-    run: StageRunner, sleep: Sleeper, services: Services, state: StudyState, reason: str | None
+def close(run: StageRunner) -> Ending | None:
+    """End a version once its deliveries let it, and purge the inputs once they are not needed."""
+    ending: Ending | None = run(Stage.DELIVER, deliver_plan.ending)
+    if ending is None:
+        return None
+    if ending.purge:
+        run(Stage.PURGE, purge.purge)
+    if ending.finish:
+        run(Stage.PURGE, finish, ending.state, ending.reason, ending.first)
+    return ending
+
+
+def finish(
+    services: Services, study_id: str, version: int, state: StudyState, reason: str | None, first: bool = True
 ) -> None:
-    """Deliver what is done, purge the inputs and end the version."""
-    if state is StudyState.DONE:
-        undelivered = _deliver_all(run, sleep, services)
-        if undelivered:
-            reason = _joined(reason, f"not delivered to {', '.join(undelivered)}")
-        if services.inputs_s > 0:
-            run(Stage.PURGE, finish, state, reason)
-            sleep(services.inputs_s)
-            run(Stage.PURGE, purge.purge)
-            return
-    run(Stage.PURGE, purge.purge)
-    run(Stage.PURGE, finish, state, reason)
-
-
-def finish(services: Services, study_id: str, version: int, state: StudyState, reason: str | None) -> None:
-    """End a version of a study."""
+    """End a version of a study, or correct the reason of its end where that is not the first time."""
     services.index.finish(study_id, version, state, reason)
+    if not first:
+        return
     services.metrics.count("studies_ended", state=state.value)
     services.audit.record("study.ended", study_id=study_id, version=version, state=state.value)
     services.announcer.announce(Event(EventKind.STUDY_ENDED, study_id, version, state=state))
 
 
-def _deliver_all(run: StageRunner, sleep: Sleeper, services: Services) -> list[str]:
-    pending = {sender.destination.name: 1 for sender in services.senders}
-    undelivered: list[str] = []
-    while pending:
-        waits = []
-        for destination, attempt in list(pending.items()):
-            delivery = run(Stage.DELIVER, deliver.attempt_delivery, destination, attempt)
-            if delivery.status is DeliveryStatus.PENDING:
-                pending[destination] = attempt + 1
-                waits.append(deliver.backoff(services.backoff_s.get(destination, 2.0), attempt))
-                continue
-            del pending[destination]
-            if delivery.status is DeliveryStatus.FAILED:
-                undelivered.append(destination)
-        if waits:
-            sleep(min(waits))
-    return undelivered
+def closed(services: Services, study_id: str, version: int, number: int, again_at: datetime | None) -> None:
+    """Note that a version was looked at."""
+    services.deliveries.release_closing(study_id, version, number, again_at)
 
 
 def _outcome_of(runs: Sequence[Run]) -> tuple[StudyState, str | None]:

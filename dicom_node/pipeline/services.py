@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
     from dicom_node.ports.catalog import AttributeReader, Catalog
-    from dicom_node.ports.delivery import ResultSender
+    from dicom_node.ports.delivery import Confirmer, DeliveryStore, ResultSender, Transcoder
     from dicom_node.ports.identity import Deidentifier, Reidentifier, Vault
+    from dicom_node.ports.ledger import Ledger
     from dicom_node.ports.models import ModelEngine, ModelRouter, OutputGate, ResultEncoder
     from dicom_node.ports.notification import Announcer
     from dicom_node.ports.operation import AuditLog, Clock, Metrics
@@ -63,14 +64,19 @@ class Services:
     ----------
     inputs_s
         Seconds that de-identified inputs stay after delivery before they are purged.
-    backoff_s
-        By destination name, the first wait in seconds after a failed delivery.
+    confirmers
+        By destination name, who asks it what it keeps; destinations that do not confirm are absent.
+    transcode
+        Writes results in the transfer syntax that a destination wants.
+    purge_undelivered
+        Whether inputs are purged though a delivery was given up.
     """
 
     clock: Clock
     index: StudyIndex
     catalog: Catalog
     quarantine: Quarantine
+    ledger: Ledger
     vault: Vault
     stores: Stores
     deidentifier: Deidentifier
@@ -85,4 +91,7 @@ class Services:
     metrics: Metrics
     announcer: Announcer
     inputs_s: float
-    backoff_s: dict[str, float]
+    deliveries: DeliveryStore
+    confirmers: Mapping[str, Confirmer]
+    transcode: Transcoder
+    purge_undelivered: bool = True

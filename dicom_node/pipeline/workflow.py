@@ -1,13 +1,15 @@
 """The pipeline as durable workflows on DBOS: every stage is a step that survives `kill -9`.
 
-A step that was interrupted runs again, so every stage is idempotent. Two workflows a study version:
-`process-study` (de-identify to check) on the compute queue, and `close-study` (deliver, purge) on a wide
-queue, where waiting for a destination holds up nobody else.
+A step that was interrupted runs again, so every stage is idempotent. Workflows of a study version:
+`process-study` (de-identify to check) on the compute queue; for each attempt at a destination
+`deliver-results`; and `close-study` (purge, end) whenever its deliveries may let it end. No workflow waits
+for a destination: what is due is in the database, and the dispatcher hands it over.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from dbos import DBOS, DBOSConfig, SetWorkflowID, error
 
 from dicom_node.domain.errors import InternalError, NodeError, TransientError
 from dicom_node.domain.study import Stage, StudyState
-from dicom_node.pipeline import plan
+from dicom_node.pipeline import deliver, deliver_plan, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +28,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 COMPUTE_QUEUE = "compute"
-CLOSE_QUEUE = "close"
-#: Raised where a change to the workflows could not replay what an older node recorded.
-APPLICATION_VERSION = "pipeline-1"
+#: Raised where a change to the workflows could not replay what an older node recorded: what it left is then
+#: taken over, not replayed.
+APPLICATION_VERSION = "pipeline-2"
+_LEFT = ["PENDING", "ENQUEUED", "DELAYED"]
+#: Steps that say nothing about where the pipeline is.
+_AFTER_THE_END = {plan.finish, plan.closed, deliver_plan.ending, deliver.postpone}
 #: Tries of a stage that fails for a passing reason (a store that does not answer, say); fewer for a model,
 #: which may take its whole time limit each time.
 STEP_ATTEMPTS = 4
@@ -82,19 +87,27 @@ class Pipeline:
         def process_study(study_id: str, version: int) -> str:
             return self._process(study_id, version)
 
-        def close_study(study_id: str, version: int, state: str, reason: str | None) -> None:
-            self._close(study_id, version, StudyState(state), reason)
+        def deliver_results(study_id: str, version: int, destination: str, number: int) -> None:
+            self._deliver(study_id, version, destination, number)
+
+        def close_study(study_id: str, version: int, number: int) -> None:
+            self._close(study_id, version, number)
 
         self._process_workflow = DBOS.workflow(name="process-study")(process_study)
+        self._deliver_workflow = DBOS.workflow(name="deliver-results")(deliver_results)
         self._close_workflow = DBOS.workflow(name="close-study")(close_study)
+        self.changed = threading.Event()
 
     def launch(self) -> None:
         """Start the engine; interrupted workflows go on."""
         DBOS.launch()
-        for name, slots in ((COMPUTE_QUEUE, self._compute_slots), (CLOSE_QUEUE, 32)):
-            DBOS.register_queue(
-                name, worker_concurrency=slots, polling_interval_sec=POLL_S, on_conflict="always_update"
-            )
+        DBOS.register_queue(
+            COMPUTE_QUEUE,
+            worker_concurrency=self._compute_slots,
+            polling_interval_sec=POLL_S,
+            on_conflict="always_update",
+        )
+        self._take_over()
 
     def close(self) -> None:
         """Stop the engine; what is in mid-step runs again at the next launch."""
@@ -102,12 +115,53 @@ class Pipeline:
 
     def start(self, study_id: str, version: int) -> None:
         """Start the pipeline of a study version, or let it go on; never twice."""
-        workflow_id = f"{study_id}.v{version}"
+        if self._services.deliveries.closing(study_id, version) is not None:
+            return  # analysed: the dispatcher knows what is left to do
+        workflow_id = f"{study_id}.v{version}.{APPLICATION_VERSION}"
         with SetWorkflowID(workflow_id):
             handle = DBOS.enqueue_workflow(COMPUTE_QUEUE, self._process_workflow, study_id, version)
         if handle.get_status().status in {"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"}:
             # The study is still in `processing`, so its end could not be recorded: go on from there.
             DBOS.resume_workflow(workflow_id)
+
+    def start_delivery(self, study_id: str, version: int, destination: str, number: int) -> None:
+        """Start an attempt; the same arguments again start nothing."""
+        with SetWorkflowID(_delivery_id(study_id, version, destination, number)):
+            DBOS.start_workflow(self._deliver_workflow, study_id, version, destination, number)
+
+    def start_close(self, study_id: str, version: int, number: int) -> None:
+        """Start to end a version; the same arguments again start nothing."""
+        with SetWorkflowID(_close_id(study_id, version, number)):
+            DBOS.start_workflow(self._close_workflow, study_id, version, number)
+
+    def has_delivery(self, study_id: str, version: int, destination: str, number: int) -> bool:
+        """Whether an attempt waits or runs."""
+        return _is_left(_delivery_id(study_id, version, destination, number))
+
+    def has_close(self, study_id: str, version: int, number: int) -> bool:
+        """Whether the end of a version waits or runs."""
+        return _is_left(_close_id(study_id, version, number))
+
+    def _take_over(self) -> None:
+        """Go on with what an older node left: its workflows had another shape and cannot be replayed.
+
+        One that had its end before it goes on with its deliveries, of which those that got through are
+        known; any other starts anew, since every stage may run again.
+        """
+        for left in DBOS.list_workflows(
+            status=_LEFT, name=["process-study", "close-study"], load_output=False
+        ):
+            if left.app_version == APPLICATION_VERSION:
+                continue
+            arguments = () if left.input is None else tuple(left.input["args"])
+            log.info("pipeline.taken_over", name=left.name, version=left.app_version)
+            if left.name == "close-study" and len(arguments) == 4:
+                study_id, version, state, reason = arguments
+                try:
+                    deliver_plan.prepare(self._services, study_id, version, StudyState(state), reason)
+                except NodeError as exc:
+                    log.warning("pipeline.restarted", study_id=study_id, version=version, code=exc.code)
+            DBOS.cancel_workflow(left.workflow_id)
 
     def _process(self, study_id: str, version: int) -> str:
         def run(stage: Stage, function: Callable[..., Any], *args: Any) -> Any:
@@ -118,23 +172,38 @@ class Pipeline:
         except NodeError as exc:
             state, reason = StudyState.FAILED, _failed(study_id, version, exc)
         if state in {StudyState.DONE, StudyState.REJECTED}:
-            with SetWorkflowID(f"{study_id}.v{version}.close"):
-                DBOS.enqueue_workflow(
-                    CLOSE_QUEUE, self._close_workflow, study_id, version, state.value, reason
-                )
-        else:
+            try:
+                run(Stage.DELIVER, deliver_plan.prepare, state, reason)
+            except NodeError as exc:
+                state, reason = StudyState.FAILED, _failed(study_id, version, exc)
+        if state not in {StudyState.DONE, StudyState.REJECTED}:
             run(Stage.PURGE, plan.finish, state, reason)
+        self.changed.set()
         return state.value
 
-    def _close(self, study_id: str, version: int, state: StudyState, reason: str | None) -> None:
+    def _deliver(self, study_id: str, version: int, destination: str, number: int) -> None:
+        def run(function: Callable[..., Any], *args: Any) -> Any:
+            return self._durable(study_id, version, Stage.DELIVER, function, destination, number, *args)
+
+        try:
+            run(deliver.attempt_delivery)
+        except NodeError as exc:
+            run(deliver.postpone, f"{exc.code}: {exc}")
+        self.changed.set()
+
+    def _close(self, study_id: str, version: int, number: int) -> None:
         def run(stage: Stage, function: Callable[..., Any], *args: Any) -> Any:
             return self._durable(study_id, version, stage, function, *args)
 
+        again_at = None
         try:
-            plan.close(run, DBOS.sleep, self._services, state, reason)
+            ending = plan.close(run)
+            again_at = None if ending is None else ending.again_at
         except NodeError as exc:
             # The inputs stay, so nothing is lost.
             run(Stage.PURGE, plan.finish, StudyState.FAILED, _failed(study_id, version, exc))
+        run(Stage.DELIVER, plan.closed, number, again_at)
+        self.changed.set()
 
     def _durable(
         self, study_id: str, version: int, stage: Stage, function: Callable[..., Any], *args: Any
@@ -164,7 +233,7 @@ class Pipeline:
         if self._hook is not None:
             self._hook("before", function.__name__)
         started = time.perf_counter()
-        if function is not plan.finish:
+        if function not in _AFTER_THE_END:
             self._services.index.set_stage(study_id, version, stage)
         try:
             value = function(self._services, study_id, version, *args)
@@ -185,6 +254,19 @@ class Pipeline:
         if self._hook is not None:
             self._hook("after", function.__name__)
         return value
+
+
+def _delivery_id(study_id: str, version: int, destination: str, number: int) -> str:
+    return f"{study_id}.v{version}.{APPLICATION_VERSION}.to.{destination}.{number}"
+
+
+def _close_id(study_id: str, version: int, number: int) -> str:
+    return f"{study_id}.v{version}.{APPLICATION_VERSION}.close.{number}"
+
+
+def _is_left(workflow_id: str) -> bool:
+    found = DBOS.list_workflows(workflow_ids=[workflow_id], load_input=False, load_output=False)
+    return any(workflow.status in _LEFT for workflow in found)
 
 
 def _set_wal(path: str) -> None:

@@ -79,5 +79,8 @@ class OutputGate(Protocol):
     def check(self, results: Sequence[EncodedResult], study: StudyInput) -> dict[str, list[str]]:
         """Problems by SOP Instance UID; an object with problems is kept back. No entry: it is good."""
 
-    def own_uids(self, results: Sequence[EncodedResult], study: StudyInput) -> frozenset[str]:
-        """All UIDs in the results that are neither the study's nor registered by the standard."""
+    def uids(self, result: EncodedResult) -> frozenset[str]:
+        """All UIDs in a result that the standard does not register."""
+
+    def study_uids(self, study: StudyInput) -> frozenset[str]:
+        """All UIDs of a study's inputs."""

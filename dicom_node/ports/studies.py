@@ -74,6 +74,9 @@ class StudyIndex(Protocol):
     def results(self, study_id: str, version: int) -> Sequence[ResultEntry]:
         """The results of this version."""
 
+    def has_late(self, study_id: str, version: int) -> bool:
+        """Whether instances came that wait for the next version."""
+
     def finish(self, study_id: str, version: int, state: StudyState, reason: str | None) -> None:
         """End the version; a study with late instances goes on to `receiving` with the next version."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from dicom_node.domain.delivery import Destination
+from dicom_node.domain.destination import Destination
 from dicom_node.domain.errors import ArchiveFailed, ArchiveRefused, NotFound
 from dicomweb.client.connection import origin
 from dicomweb.client.store import Outgoing, StowSender

@@ -1,4 +1,4 @@
-"""STOW-RS as a client: results to a destination, files to a node.
+"""STOW-RS as a client: results to a destination.
 
 References
 ----------
@@ -10,23 +10,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import httpx
 
-from dicom_node.domain.delivery import Destination, SendReport
-from dicom_node.domain.errors import ArchiveFailed, ConfigurationError, DeliveryFailed, InvalidInstance
-from dicomweb.client.connection import NO_ACCESS, Access, Busy, connect, origin, retry_after
+from dicom_node.domain.delivery import SendReport
+from dicom_node.domain.errors import (
+    ArchiveFailed,
+    ConfigurationError,
+    DeliveryFailed,
+    DeliveryRefused,
+)
+from dicomweb.client.connection import NO_ACCESS, Access, Busy, connect, retry_after
 from dicomweb.client.response import Verdict, verdicts
 from dicomweb.client.retry import Retry
 from dicomweb.media_types import DICOM, DICOM_JSON, MULTIPART_RELATED
 from dicomweb.multipart import new_boundary
-from dicomweb.part10 import read_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from dicom_node.domain.delivery import OutgoingObject
+    from dicom_node.domain.destination import Destination
 
 #: Bytes of objects that go in one request.
 BATCH_BYTES = 32 * 1024 * 1024
@@ -34,6 +39,10 @@ _CHUNK = 1024 * 1024
 #: Answers to a whole request that smaller ones may escape.
 _TOO_MUCH = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: Answers of a service that does not let us in.
+_CLOSED = frozenset({401, 403, 407})
+#: A UID that no study has (PS3.5 §B.2).
+_NO_STUDY = "2.25.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,10 @@ class Outgoing:
     sop_instance_uid: str
     size: int
     pieces: Callable[[], Iterator[bytes]]
+
+
+def _nobody(_uid: str, _reason: str | None) -> None:
+    return None
 
 
 class StowSender:
@@ -82,20 +95,27 @@ class StowSender:
         """Where to."""
         return self._destination
 
-    def send(self, objects: Iterable[bytes]) -> SendReport:
-        """Send Part 10 objects; per-instance failures are in the report.
+    def send(
+        self, objects: Sequence[OutgoingObject], told: Callable[[str, str | None], None] = _nobody
+    ) -> SendReport:
+        """See `ports.ResultSender.send`.
 
         Raises
         ------
         DeliveryFailed
-            If the destination is not there or refuses a request as a whole.
-        InvalidInstance
-            If an object is no DICOM file.
+            If the destination is not there, breaks off, or asks to come back later.
+        DeliveryRefused
+            If it refuses a request as a whole.
         """
-        return self.send_all(_of_bytes(data) for data in objects)
+
+        def done(outcome: Mapping[str, str | None]) -> None:
+            for uid, reason in outcome.items():
+                told(uid, reason)
+
+        return self._send_all((_of_result(each) for each in objects), done)
 
     def send_all(self, objects: Iterable[Outgoing], done: Callable[[int], None] | None = None) -> SendReport:
-        """The same of instances that are read when they are sent.
+        """The same of instances of any kind.
 
         Parameters
         ----------
@@ -104,24 +124,63 @@ class StowSender:
 
         Raises
         ------
-        DeliveryFailed
+        DeliveryFailed, DeliveryRefused
         """
-        failures: dict[str, str] = {}
         count = 0
+
+        def counted(outcome: Mapping[str, str | None]) -> None:
+            nonlocal count
+            count += len(outcome)
+            if done is not None:
+                done(count)
+
+        return self._send_all(objects, counted)
+
+    def probe(self) -> None:
+        """Search for what cannot be there: any answer but that of a service in trouble will do.
+
+        Raises
+        ------
+        DeliveryFailed, DeliveryRefused
+        """
+        name = self._destination.name
+        try:
+            with connect(self._url, self._access, self._timeout_s) as client:
+                status = client.get("studies", params={"StudyInstanceUID": _NO_STUDY}).status_code
+        except (httpx.HTTPError, ConfigurationError) as exc:
+            raise DeliveryFailed(f"destination {name}: no answer ({type(exc).__name__})") from exc
+        if status in _PASSING:
+            raise DeliveryFailed(f"destination {name}: answered {status}")
+        if status in _CLOSED:
+            raise DeliveryRefused(f"destination {name}: answered {status}; check its access settings")
+
+    def _send_all(
+        self, objects: Iterable[Outgoing], done: Callable[[Mapping[str, str | None]], None]
+    ) -> SendReport:
+        failures: dict[str, str] = {}
+        passing: set[str] = set()
+        name = self._destination.name
         try:
             with connect(self._url, self._access, self._timeout_s) as client:
                 for batch in _batches(objects):
-                    failures |= self._send_batch(client, batch)
-                    count += len(batch)
-                    if done is not None:
-                        done(count)
-        except (ArchiveFailed, ConfigurationError, _Refused) as exc:
-            raise DeliveryFailed(f"destination {self._destination.name}: {exc}") from exc
-        return SendReport(failures)
+                    answer = self._send_batch(client, batch)
+                    failures |= {uid: reason for uid, (_, reason) in answer.items()}
+                    passing |= {uid for uid, (verdict, _) in answer.items() if verdict is Verdict.AGAIN}
+                    done({uid: failures.get(uid) for uid in batch})
+        except _Refused as exc:
+            kind = DeliveryRefused if exc.final else DeliveryFailed
+            raise kind(f"destination {name}: {exc}") from exc
+        except Busy as exc:
+            raise DeliveryFailed(f"destination {name}: {exc}", exc.wait_s) from exc
+        except (ArchiveFailed, ConfigurationError) as exc:
+            raise DeliveryFailed(f"destination {name}: {exc}") from exc
+        return SendReport(failures, frozenset(passing))
 
-    def _send_batch(self, client: httpx.Client, batch: Mapping[str, Outgoing]) -> dict[str, str]:
-        """Reasons by SOP Instance UID; what may pass is tried again by itself."""
-        failures: dict[str, str] = {}
+    def _send_batch(
+        self, client: httpx.Client, batch: Mapping[str, Outgoing]
+    ) -> dict[str, tuple[Verdict, str]]:
+        """Verdict and reason by SOP Instance UID; what may pass is tried again by itself."""
+        failures: dict[str, tuple[Verdict, str]] = {}
         left = dict(batch)
         for attempt in range(1, self._retry.attempts + 1):
             answer = self._retry.run(lambda: self._post(client, left))  # noqa: B023 (called at once)
@@ -129,10 +188,8 @@ class StowSender:
                 for uid, item in left.items():
                     failures |= self._send_batch(client, {uid: item})
                 return failures
-            failures |= {
-                uid: reason for uid, (verdict, reason) in answer.items() if verdict is Verdict.REFUSED
-            }
-            again = {uid: reason for uid, (verdict, reason) in answer.items() if verdict is Verdict.AGAIN}
+            failures |= {uid: told for uid, told in answer.items() if told[0] is Verdict.REFUSED}
+            again = {uid: told for uid, told in answer.items() if told[0] is Verdict.AGAIN}
             if not again or attempt == self._retry.attempts:
                 return failures | again
             left = {uid: left[uid] for uid in again}
@@ -169,73 +226,21 @@ class StowSender:
             raise Busy(f"answered {status} to STOW-RS", retry_after(response))
         answer = verdicts(response, batch)
         if answer is None:
-            raise _Refused(f"answered {status} to STOW-RS")
+            raise _Refused(f"answered {status} to STOW-RS", final=True)
         return answer
 
 
 class _Refused(Exception):
-    """A request as a whole gets nowhere, and would not a moment later."""
+    """A request as a whole gets nowhere, and would not a moment later; nor ever, where it is final."""
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
-def send_files(
-    paths: Sequence[Path],
-    url: str,
-    progress: Callable[[int], None] | None = None,
-    *,
-    access: Access = NO_ACCESS,
-    timeout_s: float = 60.0,
-) -> dict[str, str]:
-    """Send files by STOW-RS, for a person at a terminal; a file is read as it is sent.
-
-    Parameters
-    ----------
-    progress
-        Called with the count of files that are done, after each request.
-
-    Returns
-    -------
-    dict
-        Reasons of the files that were not taken, by file name.
-
-    Raises
-    ------
-    DeliveryFailed
-        If the destination is not there or refuses a request as a whole.
-    """
-    sender = StowSender(
-        Destination(name=origin(url), original_identity=False), url=url, timeout_s=timeout_s, access=access
-    )
-    failures: dict[str, str] = {}
-    files: dict[str, Path] = {}
-
-    def readable() -> Iterator[Outgoing]:
-        for path in paths:
-            try:
-                with path.open("rb") as file:
-                    uid = read_identity(file).sop_instance_uid
-                size = path.stat().st_size
-            except (OSError, InvalidInstance):
-                failures[path.name] = "cannot be read as a DICOM file"
-            else:
-                files[uid] = path
-                yield Outgoing(uid, size, partial(_read, path))
-
-    report = sender.send_all(
-        readable(), lambda count: progress(count + len(failures)) if progress is not None else None
-    )
-    if progress is not None:
-        progress(len(paths))
-    return failures | {files[uid].name: reason for uid, reason in report.failures.items()}
-
-
-def _read(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            yield piece
-
-
-def _of_bytes(data: bytes) -> Outgoing:
-    return Outgoing(read_identity(BytesIO(data)).sop_instance_uid, len(data), partial(_whole, data))
+def _of_result(result: OutgoingObject) -> Outgoing:
+    data = result.load(result.transfer_syntaxes[0])
+    return Outgoing(result.sop_instance_uid, len(data), partial(_whole, data))
 
 
 def _whole(data: bytes) -> Iterator[bytes]:

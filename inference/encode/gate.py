@@ -57,16 +57,18 @@ class Gate:
         self._log.info("results_checked", count=len(results), kept_back=len(bad))
         return bad
 
-    def own_uids(self, results: Sequence[EncodedResult], study: StudyInput) -> frozenset[str]:
-        """All UIDs in the results that are neither the study's nor registered by the standard."""
-        of_study = {study.study_instance_uid}
+    def uids(self, result: EncodedResult) -> frozenset[str]:
+        """All UIDs in a result that the standard does not register."""
+        found = set(uids_of(parse(result.data, pixels=False)))
+        return frozenset(uid for uid in found if not is_registered(uid))
+
+    def study_uids(self, study: StudyInput) -> frozenset[str]:
+        """All UIDs of a study's inputs."""
+        found = {study.study_instance_uid}
         for entry in study.instances:
-            of_study |= {entry.study_instance_uid, entry.series_instance_uid, entry.sop_instance_uid}
-            of_study.update(uids_of_json(entry.attributes))
-        found: set[str] = set()
-        for result in results:
-            found.update(uids_of(parse(result.data, pixels=False)))
-        return frozenset(uid for uid in found - of_study if not is_registered(uid))
+            found |= {entry.study_instance_uid, entry.series_instance_uid, entry.sop_instance_uid}
+            found.update(uids_of_json(entry.attributes))
+        return frozenset(found)
 
 
 def _own_checks(results: Sequence[EncodedResult], baseline: Baseline) -> dict[str, list[str]]:

@@ -8,11 +8,13 @@ import pytest
 from index_samples import STUDY, SetClock, instance
 
 from dicom_node.domain.delivery import Delivery, DeliveryStatus
+from dicom_node.domain.destination import Closing
 from dicom_node.domain.errors import NotFound, SlotExpired
 from dicom_node.domain.instance import StoreOutcome
 from dicom_node.domain.result import ResultEntry, ResultKind
 from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
 from dicom_node.domain.study import Slot, Stage, StudyState
+from dicom_node.index.deliveries import SqlDeliveries
 from dicom_node.index.studies import SqlStudyIndex
 
 DONE, RECEIVING, PROCESSING = StudyState.DONE, StudyState.RECEIVING, StudyState.PROCESSING
@@ -265,7 +267,7 @@ class PurgeContract:
 
 
 class OutcomesContract:
-    def test_outcomes_of_the_current_version_are_shown(self, index, slot):
+    def test_outcomes_of_the_current_version_are_shown(self, index, slot, engine, clock):
         processed(index, slot)
         decision = RoutingDecision(
             assignments=(Assignment("m", "1", f"{STUDY}.1", "mr-brain"),),
@@ -285,17 +287,16 @@ class OutcomesContract:
             index.set_routing(slot.study_id, 1, decision)
             index.set_runs(slot.study_id, 1, runs)
             index.set_results(slot.study_id, 1, entries)
-            index.set_delivery(slot.study_id, 1, Delivery("pacs", DeliveryStatus.PENDING, 1, "away"))
-            index.set_delivery(slot.study_id, 1, Delivery("pacs", DeliveryStatus.SENT, 2))
-        index.set_delivery(slot.study_id, 1, Delivery("cloud", DeliveryStatus.FAILED, 9, "no"))
+        closing = Closing(slot.study_id, 1, DONE, None, frozenset(), clock.now())
+        SqlDeliveries(engine).open(closing, {"pacs": (), "cloud": ()})
         assert index.routing(slot.study_id, 1) == decision
         assert tuple(index.results(slot.study_id, 1)) == entries
         study = index.study(slot.study_id)
         assert (study.runs, study.results, study.body_part) == (runs, entries, "BRAIN")
         assert study.modalities == ("MR", "SR")
         assert study.deliveries == (
-            Delivery("cloud", DeliveryStatus.FAILED, 9, "no"),
-            Delivery("pacs", DeliveryStatus.SENT, 2),
+            Delivery("cloud", DeliveryStatus.PENDING),
+            Delivery("pacs", DeliveryStatus.PENDING),
         )
         assert index.studies()[0] == [study]
 

@@ -1,6 +1,7 @@
 """How a database of an earlier version becomes this one's; modules give the fixture `blank`, an empty one."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from alembic import command
@@ -11,6 +12,7 @@ from dicom_node.domain.catalog import CatalogQuery, QueryLevel
 from dicom_node.domain.errors import Gone
 from dicom_node.index.catalog import SqlCatalog
 from dicom_node.index.database import _config, check, open_database, upgrade, writing
+from dicom_node.index.deliveries import SqlDeliveries
 
 _COLUMNS = (
     "sop_instance_uid, study_instance_uid, series_instance_uid, study_id, kind, sop_class_uid,"
@@ -53,6 +55,33 @@ class UpgradeContract:
         assert catalog.search(fuzzy).total == 1
         with pytest.raises(Gone):
             catalog.find("2.25.2")
+
+    def test_deliveries_that_had_ended_stay_so_and_others_are_queued_anew(self, engine):
+        with writing(engine) as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO studies (id, study_instance_uid, state, version, epoch, modalities,"
+                    " received_instances, received_bytes, created_at, last_received_at) VALUES"
+                    " ('s', '2.25.1', 'processing', 1, 0, 'MR', 1, 1, '2026-01-01', '2026-01-02')"
+                )
+            )
+            for name in ("sent", "failed", "pending"):
+                connection.execute(
+                    text(
+                        "INSERT INTO deliveries (study_id, version, destination, status, attempts, reason)"
+                        " VALUES ('s', 1, :name, :status, 2, 'why')"
+                    ),
+                    {"name": name, "status": name},
+                )
+        upgrade(engine)
+        failed, sent = SqlDeliveries(engine).of_version("s", 1)
+        assert [(d.status.value, d.attempts, d.reason) for d in (failed, sent)] == [
+            ("failed", 2, "why"),
+            ("sent", 2, "why"),
+        ]
+        ended = datetime(2026, 1, 2, tzinfo=UTC)
+        assert (failed.settled_at, sent.settled_at, sent.sent_at) == (ended, ended, ended)
+        assert failed.sent_at is None
 
     def test_upgrading_again_changes_nothing(self, engine):
         upgrade(engine)

@@ -1,10 +1,10 @@
-"""What came of a version of a study: de-identification, routing, runs, results, deliveries."""
+"""What came of a version of a study: de-identification, routing, runs, results."""
 
 from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKey, Integer, String, Table, Text
 
-from dicom_node.index.tables.base import Uid, metadata, ordered
+from dicom_node.index.tables.base import Uid, metadata
 
 deidentification = Table(
     "deidentification",
@@ -52,15 +52,4 @@ results = Table(
     Column("series_instance_uid", Uid, nullable=False),
     Column("sop_instance_uid", Uid, nullable=False),
     Column("ref", Text, nullable=False),
-)
-
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("study_id", ForeignKey("studies.id"), primary_key=True),
-    Column("version", Integer, primary_key=True, autoincrement=False),
-    Column("destination", ordered(), primary_key=True),
-    Column("status", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("reason", Text),
 )

@@ -11,6 +11,7 @@ pytest.register_assert_rewrite(
     "index_contract",
     "catalog_contract",
     "delivery_contract",
+    "ledger_contract",
     "matching_contract",
     "pulls_contract",
     "quarantine_contract",

@@ -7,6 +7,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from catalog_contract import CatalogContract, VaultContract, catalog, vault
+from commitment_contract import CommitmentContract, commitments, now
+from delivery_contract import DeliveryContract
 from index_contract import (
     LifecycleContract,
     OutcomesContract,
@@ -18,7 +20,9 @@ from index_contract import (
     slot,
 )
 from index_samples import STUDY, SetClock, instance
+from ledger_contract import LedgerContract
 from matching_contract import MatchingContract
+from pulls_contract import ArrivalsContract, PullsContract, arrivals, pulls
 from quarantine_contract import QuarantineContract, ReportContract, item, quarantine, source
 from upgrade_contract import UpgradeContract
 from worklist_contract import WorklistContract, store
@@ -29,7 +33,21 @@ from dicom_node.index.database import check, open_database, upgrade
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.tables.all import metadata
 
-__all__ = ["catalog", "clock", "index", "item", "quarantine", "slot", "source", "store", "vault"]
+__all__ = [
+    "arrivals",
+    "catalog",
+    "clock",
+    "commitments",
+    "index",
+    "item",
+    "now",
+    "pulls",
+    "quarantine",
+    "slot",
+    "source",
+    "store",
+    "vault",
+]
 
 pytestmark = pytest.mark.integration
 
@@ -62,11 +80,27 @@ class TestReports(ReportContract):
     pass
 
 
+class TestLedger(LedgerContract):
+    pass
+
+
 class TestCatalog(CatalogContract):
     pass
 
 
 class TestMatching(MatchingContract):
+    pass
+
+
+class TestCommitments(CommitmentContract):
+    pass
+
+
+class TestPulls(PullsContract):
+    pass
+
+
+class TestArrivals(ArrivalsContract):
     pass
 
 
@@ -81,6 +115,10 @@ class TestVault(VaultContract):
 
 
 class TestWorklist(WorklistContract):
+    pass
+
+
+class TestDeliveries(DeliveryContract):
     pass
 
 

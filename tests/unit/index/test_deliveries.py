@@ -1,0 +1,7 @@
+"""Deliveries on SQLite."""
+
+from delivery_contract import DeliveryContract
+
+
+class TestDeliveries(DeliveryContract):
+    pass
