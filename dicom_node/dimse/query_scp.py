@@ -125,7 +125,7 @@ class QueryScp:
         except AssociationEnded:
             raise
         except TooManyMatches:
-            return TOO_MANY_MATCHES, f"more than {self._max_matches} matches; give narrower keys", sent
+            return TOO_MANY_MATCHES, f"more than {self._max_matches} matches: give narrower keys", sent
         except Exception as exc:  # noqa: BLE001 - the protocol edge: whatever happens, the peer gets a status
             return *failure_of(exc), sent
         return SUCCESS, "", sent

@@ -152,7 +152,7 @@ class RetrieveScp:
         except Refused as exc:
             return exc.status, str(exc)
         except TooManyInstances:
-            return TOO_MANY_TO_COUNT, f"more than {MOST_INSTANCES} instances; retrieve fewer at a time"
+            return TOO_MANY_TO_COUNT, f"more than {MOST_INSTANCES} instances: retrieve fewer at a time"
         except Exception as exc:  # noqa: BLE001 - the protocol edge: whatever happens, the peer gets a status
             return failure_of(exc)
         if counts.remaining:
@@ -162,7 +162,7 @@ class RetrieveScp:
     @contextmanager
     def _slot(self) -> Iterator[None]:
         if not self._slots.acquire(timeout=self._wait_s):
-            raise Refused(CANNOT_PERFORM, "too many retrievals at a time; try again later")
+            raise Refused(CANNOT_PERFORM, "too many retrievals at a time: try again later")
         try:
             yield
         finally:

@@ -1,6 +1,7 @@
 """What a node offers to find and to fetch: a catalogue with instances, and their bytes."""
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -111,9 +112,22 @@ def study(number, *, series=1, instances=2, **elements):
     return made
 
 
+@pytest.fixture(scope="session")
+def empty_node_database(tmp_path_factory):
+    """A database file with the schema; a copy costs less than an upgrade."""
+    path = tmp_path_factory.mktemp("schema") / "node.db"
+    engine = open_database(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def holdings(tmp_path):
+def holdings(tmp_path, empty_node_database):
     """What the node in folder `node` holds: nothing yet."""
-    held = Holdings(tmp_path / "node")
+    folder = tmp_path / "node"
+    folder.mkdir()
+    shutil.copy(empty_node_database, folder / "node.db")
+    held = Holdings(folder)
     yield held
     held.database.dispose()
