@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
     from typing import BinaryIO
 
+    from dicom_node.domain.stored import StoredBlob
     from dicom_node.domain.study import Slot
 
 
@@ -47,12 +50,39 @@ class BlobStore(Protocol):
     def delete_slot(self, slot: Slot) -> int:
         """Remove everything of a slot, return the count of files removed; idempotent."""
 
+    def slots(self) -> Iterator[Slot]:
+        """Every slot that holds something, in no order."""
+
+    def listing(self, slot: Slot) -> Sequence[StoredBlob]:
+        """The blobs of a slot, by name.
+
+        Raises
+        ------
+        StorageFailure
+        """
+
+    def take_away(self, blob: StoredBlob) -> bool:
+        """Remove a blob as it was listed, not one that was written since; return whether it is gone.
+
+        Raises
+        ------
+        StorageFailure
+        """
+
 
 class DataKeys(Protocol):
     """Data keys of slots; wrapped by the node's master key at rest."""
 
     def destroy(self, slot: Slot) -> bool:
         """Destroy the slot's key for good; `False` where it was gone already."""
+
+    def slots(self) -> Iterator[tuple[Slot, datetime]]:
+        """Every slot that has a key, and since when.
+
+        Raises
+        ------
+        StorageFailure
+        """
 
 
 class ScratchFile(Protocol):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from dicom_node.domain.errors import NotFound, SlotExpired
 from dicom_node.domain.study import Slot
 from dicom_node.storage.files import AtomicFiles
+from dicom_node.storage.listing import blobs_of, slots_below, take_away
 from dicom_node.storage.paths import (
     fsync_folder,
     make_ref,
@@ -22,10 +24,10 @@ from dicom_node.storage.sealed_reader import damaged, open_sealed
 from dicom_node.storage.sealing import DamagedBlob, seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
+    from dicom_node.domain.stored import StoredBlob
     from dicom_node.ports.ingest import Watermark
     from dicom_node.ports.stores import BlobStore
     from dicom_node.storage.keys import KeyStore
@@ -168,6 +170,28 @@ class _Blobs:
         finally:
             self._files.forget(slot_path(slot))
         return count
+
+    def slots(self) -> Iterator[Slot]:
+        """See `ports.BlobStore.slots`."""
+        try:
+            yield from slots_below(self._root)
+        except OSError as exc:
+            raise storage_error(exc) from exc
+
+    def listing(self, slot: Slot) -> Sequence[StoredBlob]:
+        """See `ports.BlobStore.listing`."""
+        try:
+            return blobs_of(self._root, self._prefix, slot)
+        except OSError as exc:
+            raise storage_error(exc) from exc
+
+    def take_away(self, blob: StoredBlob) -> bool:
+        """See `ports.BlobStore.take_away`."""
+        _, path = self._locate(blob.ref)
+        try:
+            return take_away(Path(path), blob.mark)
+        except OSError as exc:
+            raise storage_error(exc) from exc
 
     def sweep(self, min_age_s: float = 3600) -> int:
         """Remove what interrupted writes left behind, untouched for `min_age_s` seconds; return how many."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from dicom_node.domain.errors import NotFound, SlotExpired
+from dicom_node.domain.study import Slot
 from dicom_node.storage.paths import fsync_folder, slot_path, storage_error, sweep_temporary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from dicom_node.domain.study import Slot
 
 KEY_BYTES: Final = 32
 #: Keys that stay in memory, and destroyed slots that are remembered.
@@ -110,6 +112,18 @@ class KeyStore:
             except OSError as exc:
                 raise storage_error(exc) from exc
             return True
+
+    def slots(self) -> Iterator[tuple[Slot, datetime]]:
+        """See `ports.DataKeys.slots`."""
+        try:
+            for path in self._folder.glob("*.key"):
+                study_id, _, epoch = path.stem.rpartition(".")
+                if not (study_id and epoch.isascii() and epoch.isdigit()):
+                    continue  # none of ours
+                with contextlib.suppress(FileNotFoundError):  # destroyed since it was listed
+                    yield Slot(study_id, int(epoch)), datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        except OSError as exc:
+            raise storage_error(exc) from exc
 
     def _path(self, slot: Slot) -> Path:
         return self._folder / f"{slot_path(slot).replace('/', '.')}.key"
