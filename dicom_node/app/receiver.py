@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from dicom_node.app.admission import build_limits
 from dicom_node.app.dimse import build_scp
+from dicom_node.app.limits_desk import AskedLimits
 from dicom_node.app.receiver_channel import Channel
 from dicom_node.app.receiver_edge import build_edge
 from dicom_node.domain.errors import InternalError, NodeError
@@ -29,6 +31,7 @@ from dicom_node.settings import Settings
 
 if TYPE_CHECKING:
     from dicom_node.app.receiver_edge import DimseEdge
+    from dicom_node.dimse.limits import Caller
     from dicom_node.dimse.scp import StorageScp
 
 log = structlog.get_logger(__name__)
@@ -76,7 +79,8 @@ class ReceiverProcess:
         settings = Settings(**first["settings"])
         configure_logging(settings.logging.level, settings.logging.format)
         edge = build_edge(settings, self._metrics)
-        scp = build_scp(settings, edge, ended=self._ended)
+        limits = AskedLimits(self.ask, build_limits(settings.dimse))
+        scp = build_scp(settings, edge, limits=limits, ended=self._ended)
         scp.open()
         # What is there now stays: the collector need not walk it again.
         gc.collect()
@@ -88,9 +92,9 @@ class ReceiverProcess:
             # Nobody is left who would count, log or restart: what is not acknowledged will be sent again.
             os._exit(1)
 
-    def _ended(self) -> None:
+    def _ended(self, caller: Caller) -> None:
         with contextlib.suppress(OSError):  # the main process is gone, or stopped waiting
-            self._channel.send({"kind": "ended"})
+            self._channel.send({"kind": "ended", "address": caller})
 
     def _handle(self, message: dict[str, Any], scp: StorageScp, edge: DimseEdge) -> None:
         if message["kind"] == "connection":

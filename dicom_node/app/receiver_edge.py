@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from anonymizer.uids import UidMapper
 from dicom_node.app.adapters import SystemClock, UidAdapter
 from dicom_node.app.audit import open_audit
+from dicom_node.app.commitment import build_desk
 from dicom_node.app.disk import open_watermark
 from dicom_node.index.catalog import SqlCatalog
+from dicom_node.index.commitments import SqlCommitments
 from dicom_node.index.database import open_database
+from dicom_node.index.source_classes import SqlInstanceLookup
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.study_ledger import SqlLedger
 from dicom_node.pipeline.receive import ReceiveStage
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from dicom_node.pipeline.commitment import CommitmentDesk
     from dicom_node.ports.catalog import Catalog
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.ingest import Receiver
@@ -41,7 +45,7 @@ class DimseEdge:
     Attributes
     ----------
     open_blob
-        The bytes of a source instance or a result, by its ref.
+        The bytes of a source instance, de-identified or not, or of a result, by its ref.
     close
         Gives the database's connections back.
     """
@@ -54,6 +58,7 @@ class DimseEdge:
     pseudonymizer: Pseudonymizer
     open_blob: Callable[[str], BinaryIO]
     receiver: Receiver
+    desk: CommitmentDesk
     tally: ArrivalTally
     close: Callable[[], None]
 
@@ -70,7 +75,9 @@ def build_edge(settings: Settings, metrics: Metrics) -> DimseEdge:
     clock = SystemClock()
     watermark = open_watermark(settings)
     database = open_database(settings.database_url)
-    spool = EncryptedBlobs(data_dir / "spool", "spool", KeyStore(data_dir / "keys" / "slots", master))
+    keys = KeyStore(data_dir / "keys" / "slots", master)
+    spool = EncryptedBlobs(data_dir / "spool", "spool", keys)
+    work = EncryptedBlobs(data_dir / "work", "work", keys)
     results = PlainBlobs(data_dir / "results", "results")
     pseudonymizer = UidAdapter(UidMapper(master.derive("pseudonyms")))
     index = SqlStudyIndex(database, clock)
@@ -88,8 +95,26 @@ def build_edge(settings: Settings, metrics: Metrics) -> DimseEdge:
         index=index,
         catalog=SqlCatalog(database),
         pseudonymizer=pseudonymizer,
-        open_blob=BlobRouter({"spool": spool, "results": results}).open,
-        receiver=ReceiveStage(index, spool, pseudonymizer, watermark, metrics, audit, tally=tally),
+        open_blob=BlobRouter({"spool": spool, "work": work, "results": results}).open,
+        receiver=ReceiveStage(
+            index,
+            spool,
+            pseudonymizer,
+            watermark,
+            metrics,
+            audit,
+            private_sop_classes=settings.dimse.private_sop_classes,
+            tally=tally,
+        ),
+        desk=build_desk(
+            settings,
+            SqlCommitments(database, clock, master.derive("commitments")),
+            SqlInstanceLookup(database),
+            pseudonymizer=pseudonymizer,
+            clock=clock,
+            audit=audit,
+            metrics=metrics,
+        ),
         tally=tally,
         close=close,
     )

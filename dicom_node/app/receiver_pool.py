@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
+from dicom_node.app.admission import build_limits, listening_ports
+from dicom_node.app.limits_desk import LimitsDesk
 from dicom_node.app.receiver_channel import Channel
 from dicom_node.dimse.listener import Listener
+from dicom_node.dimse.refusals import Refusals
 from dicom_node.domain.errors import InternalError, StorageFailure
 from dicom_node.observability.relayed_metrics import replay
 
 if TYPE_CHECKING:
     import socket
 
+    from dicom_node.dimse.limits import Caller
     from dicom_node.ports.operation import Metrics
     from dicom_node.settings import Settings
 
@@ -54,16 +58,6 @@ class Desk(Protocol):
         """A receiver died: nothing that it had open is open any more."""
 
 
-class _Nobody:
-    """A desk for receivers that ask nothing."""
-
-    def answer(self, _receiver: int, what: str, _facts: dict[str, Any]) -> Any:
-        raise KeyError(what)
-
-    def forget(self, _receiver: int) -> None:
-        pass
-
-
 class _Receiver:
     """One receiver process, and the next one in its place."""
 
@@ -72,8 +66,8 @@ class _Receiver:
         self.channel: Channel | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.is_ready = False
-        #: Connections handed over and not done; for ties, when the last one was.
-        self.connections = 0
+        #: Connections handed over and not done, by their other ends; for ties, when the last one was.
+        self.connections: set[Caller] = set()
         self.last_given = 0.0
 
 
@@ -87,14 +81,16 @@ class ReceiverPool:
     metrics
         Where the receivers' figures are added up.
     desk
-        Answers the receivers' questions.
+        Answers the receivers' questions; None: counts callers for them.
     """
 
     def __init__(self, settings: Settings, count: int, metrics: Metrics, desk: Desk | None = None) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._desk: Desk = desk or _Nobody()
-        self._listener = Listener(settings.dimse.host, {"plain": settings.dimse.port})
+        self._limits = build_limits(settings.dimse)
+        self._refusals = Refusals(metrics)
+        self._desk: Desk = desk or LimitsDesk(self._limits)
+        self._listener = Listener(settings.dimse.host, listening_ports(settings.dimse))
         self._receivers = [_Receiver(number) for number in range(count)]
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -102,8 +98,13 @@ class ReceiverPool:
 
     @property
     def port(self) -> int:
-        """The port that the node listens on."""
-        return self._listener.port()
+        """The port that the node listens on, without TLS where there are two."""
+        return self._listener.port("plain" if self._listener.listens("plain") else "tls")
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port that the node listens on with TLS."""
+        return self._listener.port("tls") if self._listener.listens("tls") else None
 
     @property
     def process_ids(self) -> tuple[int, ...]:
@@ -167,18 +168,23 @@ class ReceiverPool:
             thread.join()
         log.info("dimse.stopped", port=self.port)
 
-    def _hand_over(self, connection: socket.socket, address: tuple[str, int], port: str) -> None:
-        message = {"kind": "connection", "address": address, "port": port}
+    def _hand_over(self, connection: socket.socket, caller: Caller, port: str) -> None:
+        message = {"kind": "connection", "address": caller, "port": port}
         with connection:
-            while (receiver := self._choose()) is not None:
+            if not self._limits.connect(caller):
+                self._refusals.connection(caller[0])
+                return
+            while (receiver := self._choose(caller)) is not None:
                 channel = receiver.channel
                 if channel is not None and _tell(channel, message, connection):
                     return
                 with self._changed:  # it is dying; its supervisor will see that too
                     receiver.is_ready = False
+                    receiver.connections.discard(caller)
+            self._limits.release(caller)
             log.warning("dimse.nobody-receives", port=self.port)
 
-    def _choose(self) -> _Receiver | None:
+    def _choose(self, caller: Caller) -> _Receiver | None:
         """The ready receiver with the fewest connections, counted as handed over."""
         with self._changed:
             self._changed.wait_for(
@@ -187,8 +193,8 @@ class ReceiverPool:
             ready = [receiver for receiver in self._receivers if receiver.is_ready]
             if not ready or self._stopping.is_set():
                 return None
-            chosen = min(ready, key=lambda receiver: (receiver.connections, receiver.last_given))
-            chosen.connections += 1
+            chosen = min(ready, key=lambda receiver: (len(receiver.connections), receiver.last_given))
+            chosen.connections.add(caller)
             chosen.last_given = time.monotonic()
             return chosen
 
@@ -231,7 +237,9 @@ class ReceiverPool:
             with self._changed:
                 receiver.channel = None
                 receiver.is_ready = False
-                receiver.connections = 0
+                lost, receiver.connections = receiver.connections, set()
+            for caller in lost:
+                self._limits.release(caller)
             self._desk.forget(receiver.number)
         status = process.wait()
         receiver.process = None
@@ -242,8 +250,10 @@ class ReceiverPool:
         if kind == "metrics":
             replay(message, self._metrics)
         elif kind == "ended":
+            host, port = message["address"]
             with self._changed:
-                receiver.connections -= 1
+                receiver.connections.discard((host, port))
+            self._limits.release((host, port))
         elif kind == "question":
             self._answer(receiver, channel, message)
         elif kind == "ready":

@@ -15,7 +15,7 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 from dicom_node.dimse.reactor import EventDrivenAssociation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dicom_node.dimse.store_exchange import StoreHandler
 
@@ -33,8 +33,9 @@ class _Handler(RequestHandler):  # type: ignore[misc] # the library is untyped
 
     def _create_association(self) -> EventDrivenAssociation:
         ae = self.ae
+        server = self.server
         assoc = EventDrivenAssociation(
-            ae, self.server.store, self.server.max_instance_bytes, self.server.ended
+            ae, self.client_address, server.store, server.max_instance_bytes, server.pdu_s, server.ended
         )
         assoc._server = self.server
         assoc.name = f"AcceptorThread@{self.client_address[1]}"
@@ -65,10 +66,12 @@ class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the l
         Where peers connect to.
     store, max_instance_bytes
         See `store_exchange.StoreExchange`.
+    pdu_s
+        Seconds within a PDU without a byte before a peer is given up.
     secure
         Secures the connections of a port, by the port's name; others are plain.
     ended
-        Called when the connection of an association, or one that never became an association, is done.
+        Called with the other end of a connection when that is done, an association or not.
     """
 
     daemon_threads = True
@@ -80,13 +83,16 @@ class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the l
         *,
         store: StoreHandler,
         max_instance_bytes: int,
-        secure: dict[str, Secure] | None = None,
-        ended: Callable[[], None] = lambda: None,
+        pdu_s: float,
+        secure: Mapping[str, Secure] | None = None,
+        ended: Callable[[tuple[str, int]], None],
         **options: Any,
     ) -> None:
         self.store = store
         self.max_instance_bytes = max_instance_bytes
         self.ended = ended
+        self.pdu_s = pdu_s
+        self._timeout = _timeval(pdu_s)
         self._secure = secure or {}
         super().__init__(ae, address, request_handler=_Handler, **options)
         self.server_close()
@@ -100,15 +106,13 @@ class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the l
     def take(self, connection: socket.socket, address: tuple[str, int], port: str) -> None:
         """Serve a connection in threads of its own.
 
-        A peer that falls silent within a PDU is given up after the network timeout.
+        A peer that falls silent within a PDU is given up.
         """
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # The kernel's timeouts, not Python's: those cost a poll with every receive and send.
-        seconds, fraction = divmod(float(self.ae.network_timeout), 1)
-        timeout = _TIMEVAL.pack(int(seconds), int(fraction * 1_000_000))
         connection.setblocking(True)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, self._timeout)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, self._timeout)
         self.process_request(connection, (address, port))
 
     def finish_request(self, request: socket.socket, client_address: Any) -> None:
@@ -122,7 +126,7 @@ class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the l
             _Handler(connection, address, self)
         except BaseException:
             self.shutdown_request(connection)
-            self.ended()
+            self.ended(address)
             raise
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -133,3 +137,8 @@ class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the l
         with contextlib.suppress(OSError):
             request.shutdown(socket.SHUT_RDWR)
         request.close()
+
+
+def _timeval(seconds: float) -> bytes:
+    whole, fraction = divmod(seconds, 1)
+    return _TIMEVAL.pack(int(whole), int(fraction * 1_000_000))

@@ -27,29 +27,12 @@ class PeerCertificate:
     names: frozenset[str]
 
     def has_fingerprint(self, fingerprint: str) -> bool:
-        """Whether it is the one with this fingerprint; colons, spaces and case do not matter."""
-        return hmac.compare_digest(self.fingerprint, plain_fingerprint(fingerprint))
+        """Whether it is the one with this fingerprint, 64 lower case hexadecimal digits."""
+        return hmac.compare_digest(self.fingerprint, fingerprint)
 
     def has_name(self, name: str) -> bool:
         """Whether a name stands in it, as it is: a wildcard in a certificate names no single peer."""
         return name.lower() in self.names
-
-
-def plain_fingerprint(text: str) -> str:
-    """A fingerprint as 64 lower case hexadecimal digits, from the way openssl prints it.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    plain = text.rpartition("=")[2].replace(":", "").replace(" ", "").lower()
-    if len(plain) != hashlib.sha256().digest_size * 2 or set(plain) - set("0123456789abcdef"):
-        raise ValueError(
-            "a SHA-256 fingerprint has 64 hexadecimal digits:"
-            " `openssl x509 -noout -fingerprint -sha256 -in peer.pem` prints it"
-        )
-    return plain
 
 
 def peer_certificate(connection: ssl.SSLSocket) -> PeerCertificate | None:

@@ -14,10 +14,10 @@ from pydicom.uid import (
 from pynetdicom import build_context
 from pynetdicom.sop_class import Verification
 
-from dicom_node.pipeline.accepted import storage_sop_classes, transfer_syntaxes
+from dicom_node.pipeline.accepted import is_taken_private, storage_sop_classes, transfer_syntaxes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pynetdicom.presentation import PresentationContext
 
@@ -37,10 +37,10 @@ def verification_context() -> PresentationContext:
     return build_context(Verification, [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
 
 
-def supported_contexts(
-    proposed: Iterable[PresentationContext], *, private_sop_classes: bool = False
+def storage_contexts(
+    proposed: Iterable[PresentationContext], *, private_sop_classes: Collection[str] | bool = False
 ) -> list[PresentationContext]:
-    """The contexts to accept from what a peer proposes.
+    """The Storage contexts to accept from what a peer proposes.
 
     Every Storage SOP Class of the standard and every file transfer syntax is taken. Where one context
     names several transfer syntaxes the peer's order decides, so that what is compressed stays so.
@@ -48,23 +48,25 @@ def supported_contexts(
     Parameters
     ----------
     private_sop_classes
-        Whether SOP Classes outside the standard's root are taken too.
+        SOP Classes outside the standard's root that are taken too; True for all.
 
     References
     ----------
-    PS3.8 §7.1.1.13.
+    PS3.8 §7.1.1.13, Table 9-18.
     """
     classes = storage_sop_classes()
     known = transfer_syntaxes()
     by_class: dict[str, list[str]] = {}
     for context in proposed:
         sop_class = str(context.abstract_syntax)
-        private = private_sop_classes and not sop_class.startswith("1.2.840.10008.")
-        if sop_class in classes or private:
+        if sop_class in classes or is_taken_private(sop_class, private_sop_classes):
             taken = by_class.setdefault(sop_class, [])
             taken += [str(s) for s in context.transfer_syntax if str(s) in known and str(s) not in taken]
-    supported = [build_context(sop_class, taken) for sop_class, taken in by_class.items() if taken]
-    return [verification_context(), *supported]
+    # Where no transfer syntax is left, one that was not proposed has the context refused for that reason
+    # (transfer-syntaxes-not-supported), not for its SOP Class.
+    return [
+        build_context(sop_class, taken or [ImplicitVRLittleEndian]) for sop_class, taken in by_class.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,9 @@ class Limits(Protocol):
             None where it is admitted, else which limit is reached: `total`, `peer` or `rate`.
         """
 
+    def is_paced(self, peer: str) -> bool:
+        """Whether `pause` has to be asked for the instances of a peer."""
+
     def pause(self, peer: str) -> float:
         """Count an instance, and say how long its answer has to wait, seconds."""
 
@@ -172,6 +175,10 @@ class CountedLimits:
             self._admitted[caller] = peer
             self._admitted_by_peer[peer] += 1
             return None
+
+    def is_paced(self, peer: str) -> bool:
+        """See `Limits.is_paced`."""
+        return self._peers.get(peer, PeerLimits()).instances_per_second is not None
 
     def pause(self, peer: str) -> float:
         """See `Limits.pause`."""

@@ -47,6 +47,10 @@ class Listener:
         """The port that goes by this name, also where the setting was 0."""
         return self._ports[name]
 
+    def listens(self, name: str) -> bool:
+        """Whether there is such a port."""
+        return name in self._ports
+
     def bind(self) -> None:
         """Take the ports; connections wait until `start`.
 

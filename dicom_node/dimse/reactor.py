@@ -2,200 +2,43 @@
 
 pynetdicom 3.0 gives each association two threads that poll: each looks for work and sleeps for 1 ms. Every
 PDU passes through several queues and is copied at each, and a command set becomes a pydicom data set on the
-way in and out. Here the thread that owns the socket waits in `poll` for the socket or for a byte on a wake
-pipe, receives P-DATA straight into the instance's memory, and serves C-STORE itself. Negotiation, C-ECHO,
-release, abort and every odd PDU still go through pynetdicom's state machine.
+way in and out. Here the thread that owns the socket (`upper_layer`) waits in `poll` for the socket or for a
+byte on a wake pipe, receives P-DATA straight into the instance's memory, and serves C-STORE itself.
+Negotiation, C-ECHO, release, abort and every odd PDU still go through pynetdicom's state machine.
 
 What is private to pynetdicom and used here is named in `overridden`; a test fails when the library changes
 it.
 """
 
-# ruff: noqa: SLF001 - the private parts of the classes that are extended here
+# ruff: noqa: SLF001 - the private parts of the class that is extended here
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import select
-import socket
-import struct
-import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
-from pynetdicom.dul import DULServiceProvider
-from pynetdicom.fsm import InvalidEventError
 from pynetdicom.pdu_primitives import P_DATA
 
-from dicom_node.dimse.store_exchange import Negotiated, StoreExchange
-from dicom_node.dimse.wire import PduReader, ProtocolError
+from dicom_node.dimse.upper_layer import EventDrivenDul
+from dicom_node.dimse.wire import ProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
     from dicom_node.dimse.service import DimseService
+    from dicom_node.dimse.statuses import DimseStatus
     from dicom_node.dimse.store_exchange import StoreHandler
+    from dicom_node.dimse.store_message import StoreRequest
 
-_PDU_HEADER = struct.Struct(">BxL")
-_P_DATA_TF = 0x04
-_PDU_TYPES = range(0x01, 0x08)
-#: A-ABORT by the service provider, no reason given (PS3.8 §9.3.8).
-_ABORT = b"\x07\x00\x00\x00\x00\x04\x00\x00\x02\x00"
-#: No other PDU than P-DATA is longer: an A-ASSOCIATE-RQ with 128 contexts of 60 transfer syntaxes has 0.4 MB.
-_MAX_OTHER_PDU = 1 << 20
-#: Timers are looked at this often, seconds; everything else wakes the threads.
+#: Timers are looked at this often, seconds; everything else wakes the thread.
 _TICK_S = 0.25
 #: Messages that wait for the association's thread. One may be outstanding (PS3.7 §D.3.3.3); more than a few
 #: are a peer that fills the memory.
 _MAX_WAITING = 16
-#: Requests of our own side (PS3.8 Table 9-2).
-_OWN_REQUESTS = frozenset({"Evt7", "Evt8", "Evt9", "Evt11", "Evt14", "Evt15"})
-_DATA_TRANSFER = "Sta6"
-_CLOSING = "Sta13"
-
-
-class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is untyped
-    """The upper layer of one accepted association; its thread owns the socket."""
-
-    def __init__(self, assoc: EventDrivenAssociation, store: StoreHandler, limit: int) -> None:
-        super().__init__(assoc)
-        self.daemon = True
-        #: Set when the association's thread has something to look at.
-        self.activity = threading.Event()
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._reader: PduReader | None = None
-        self._exchange = StoreExchange(Negotiated(assoc), assoc.deliver, store, limit)
-        #: Whether a PDU is being served, an instance being made durable: then the line is silent, not idle.
-        self.is_busy = False
-
-    def send_pdu(self, primitive: Any) -> None:
-        """Queue a primitive for the peer and wake the thread that sends it."""
-        super().send_pdu(primitive)
-        self._wake()
-
-    def kill_dul(self) -> None:
-        """Stop the thread."""
-        super().kill_dul()
-        self._wake()
-
-    def run_reactor(self) -> None:
-        """Serve the socket until the association has ended."""
-        self._idle_timer.start()
-        self.assoc._dul_ready.set()
-        try:
-            while not self._kill_thread:
-                self._turn()
-        except Exception:  # noqa: BLE001 - as in the library: a fault ends this association only
-            self._give_up()
-        finally:
-            self.is_busy = False
-            # The association's thread may still wait for a request that will never come.
-            self.to_user_queue.put(None)
-            self.activity.set()
-            self._wake_in.close()
-            self._wake_out.close()
-
-    def _turn(self) -> None:
-        if self.artim_timer.expired:
-            self.event_queue.put("Evt18")
-        elif self.event_queue.empty() and not self._process_recv_primitive():
-            if self.state_machine.current_state == _CLOSING:
-                self._is_transport_event()
-            elif self._wait_for_data():
-                self.is_busy = True
-                self._read_pdu_data()
-                self._idle_timer.restart()
-                self.is_busy = False
-        try:
-            event = self.event_queue.get(block=False)
-        except queue.Empty:
-            return
-        try:
-            self.state_machine.do_action(event)
-        except InvalidEventError:
-            if event not in _OWN_REQUESTS:
-                raise
-            # It crossed with what ended the association, so there is nobody left to send it to.
-            self.to_provider_queue.get(block=False)
-        self.activity.set()
-
-    def _wait_for_data(self) -> bool:
-        """Wait for the socket, the wake pipe or the next look at the timers; True where there is data."""
-        connection = self._connection()
-        if connection is None:
-            self.event_queue.put("Evt17")
-            return False
-        if self._reader is not None and self._reader.has_ahead:
-            return True
-        if getattr(connection, "pending", int)():  # TLS: decrypted already, so poll would not see it
-            return True
-        poll = select.poll()
-        poll.register(connection, select.POLLIN)
-        poll.register(self._wake_in, select.POLLIN)
-        ready = {fd for fd, _ in poll.poll(_TICK_S * 1000)}
-        if self._wake_in.fileno() in ready:
-            self._wake_in.recv(4096)
-        return connection.fileno() in ready
-
-    def _connection(self) -> socket.socket | None:
-        wrapped = self.socket
-        connection: socket.socket | None = None if wrapped is None else wrapped.socket
-        return None if connection is None or connection.fileno() < 0 else connection
-
-    def _read_pdu_data(self) -> None:
-        """Read one PDU, and all that follow while an instance is arriving, and queue its event."""
-        try:
-            while True:
-                reader = self._open_reader()
-                kind, length = reader.header()
-                if kind != _P_DATA_TF or self.state_machine.current_state != _DATA_TRANSFER:
-                    self._read_other_pdu(reader, kind, length)
-                    return
-                self._exchange.read(reader, length)
-                if not self._exchange.is_receiving:
-                    return
-        except OSError:
-            self.event_queue.put("Evt17")  # transport connection closed, or silent for too long
-        except (ProtocolError, ValueError, KeyError):
-            self.event_queue.put("Evt19")  # invalid PDU
-
-    def _open_reader(self) -> PduReader:
-        if self._reader is None:
-            connection = self._connection()
-            if connection is None:
-                raise ConnectionError
-            self._reader = PduReader(connection)
-        return self._reader
-
-    def _read_other_pdu(self, reader: PduReader, kind: int, length: int) -> None:
-        if kind not in _PDU_TYPES or length > _MAX_OTHER_PDU:
-            raise ProtocolError
-        body = reader.take(length)
-        try:
-            pdu, event = self._decode_pdu(bytearray(_PDU_HEADER.pack(kind, length) + body))
-            pdu.to_primitive()  # what cannot be converted must not reach the state machine
-        except Exception as exc:  # the library's decoders raise anything for odd bytes
-            raise ProtocolError from exc
-        self.event_queue.put(event)
-        self._recv_pdu.put(pdu)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # the thread has ended
-            self._wake_out.send(b"\0")
-
-    def _give_up(self) -> None:
-        self.assoc.is_aborted = True
-        self.assoc.is_established = False
-        self.assoc._kill = True
-        self._kill_thread = True
-        connection = self._connection()
-        if connection is not None:
-            with contextlib.suppress(OSError):
-                connection.sendall(_ABORT)
-            connection.close()
 
 
 class EventDrivenAssociation(Association):  # type: ignore[misc] # the library is untyped
@@ -214,6 +57,8 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         The configured name of who calls, once it is admitted; empty for one that is no peer.
     services
         What it serves besides Verification and Storage.
+    pause
+        Says for each instance how long it has to wait, seconds.
     """
 
     def __init__(
@@ -222,6 +67,7 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         caller: tuple[str, int],
         store: StoreHandler,
         limit: int,
+        pdu_s: float,
         ended: Callable[[tuple[str, int]], None],
     ) -> None:
         super().__init__(ae, MODE_ACCEPTOR)
@@ -229,7 +75,9 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         self.caller = caller
         self.peer = ""
         self.services: tuple[DimseService, ...] = ()
-        self.dul = EventDrivenDul(self, store, limit)
+        self._store_handler = store
+        self.pause: Callable[[], float] = _no_pause
+        self.dul = EventDrivenDul(self, self._store, limit, pdu_s)
         # These setters pass the values on to the timers of the new upper layer.
         self.acse_timeout = ae.acse_timeout
         self.network_timeout = ae.network_timeout
@@ -240,6 +88,13 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
             super().run_reactor()
         finally:
             self._ended(self.caller)
+
+    def _store(self, request: StoreRequest, stream: BinaryIO) -> DimseStatus:
+        wait = self.pause()
+        if wait > 0:
+            # The peer waits for its answer meanwhile, and sends nothing: it is slowed down, not refused.
+            time.sleep(wait)
+        return self._store_handler(request, stream)
 
     def deliver(self, context_id: int, control: int, data: bytes) -> None:
         """Hand one PDV of another message than C-STORE to pynetdicom.
@@ -280,6 +135,10 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
 
     def _serve_request(self, message: Any, context_id: int) -> None:
         """Serve a message that is no C-STORE request: by a service of the node, else by the library."""
+        if message.MessageIDBeingRespondedTo is None and not message.is_valid_request:
+            # The library says nothing to a request that lacks what it must have: its sender would wait.
+            self.abort()
+            return
         context = self._accepted_cx.get(context_id)
         if context is not None and any(s.serve(self, message, context) for s in self.services):
             self.dul._idle_timer.restart()  # what it did may have taken longer than a silence may
@@ -299,3 +158,7 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         self.is_established = False
         evt.trigger(self, evt.EVT_ABORTED, {})
         self.kill()
+
+
+def _no_pause() -> float:
+    return 0.0

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
-from pynetdicom import AE, evt
+from pynetdicom import AE
 
+from dicom_node.dimse.admission import SERVICES, Admission
 from dicom_node.dimse.association_server import AssociationMaker
-from dicom_node.dimse.contexts import supported_contexts, verification_context
+from dicom_node.dimse.contexts import verification_context
 from dicom_node.dimse.library import keep_library_quiet
+from dicom_node.dimse.limits import CountedLimits, TotalLimits
 from dicom_node.dimse.listener import Listener
+from dicom_node.dimse.negotiation import Negotiation
+from dicom_node.dimse.refusals import Refusals
 from dicom_node.dimse.statuses import DimseStatus, status_of_error, status_of_outcome
+from dicom_node.dimse.tls import handshake_reason
 from dicom_node.domain.errors import (
     InternalError,
     InvalidInstance,
@@ -24,30 +30,47 @@ from dicom_node.domain.instance import IncomingInstance
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from typing import BinaryIO
 
     from dicom_node.dimse.association_server import Secure
+    from dicom_node.dimse.limits import Caller, Limits
     from dicom_node.dimse.service import DimseService
     from dicom_node.dimse.store_message import StoreRequest
     from dicom_node.ports.ingest import Receiver
-    from dicom_node.ports.operation import Metrics
+    from dicom_node.ports.operation import AuditLog, Metrics
 
 log = structlog.get_logger(__name__)
 
 _SOURCE = "dimse"
 #: Seconds that a stop waits for instances that are being stored.
 _STOP_S = 10.0
+#: More associations than any machine has.
+_UNLIMITED = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
-    """A DICOM peer by its configured name."""
+class ServerTimeouts:
+    """How long the server waits for a peer, seconds.
 
-    name: str
-    ae_title: str
-    host: str
-    port: int
+    Attributes
+    ----------
+    artim_s
+        From the connection, or the TLS handshake, to the end of the association request (PS3.8 §9.1.5).
+    idle_s
+        For the next message.
+    pdu_s
+        Within a PDU for the next byte; a whole PDU may take this and a second for each 64 KiB.
+    """
+
+    artim_s: float = 30
+    idle_s: float = 30
+    pdu_s: float = 30
+
+    @classmethod
+    def all(cls, seconds: float) -> ServerTimeouts:
+        """The same for each."""
+        return cls(seconds, seconds, seconds)
 
 
 class StorageScp:
@@ -59,80 +82,95 @@ class StorageScp:
     Parameters
     ----------
     port
-        0 takes a free port.
-    peers
-        Whose AE titles may call, where `allow_list` is set.
-    allow_list
-        Whether other calling AE titles are rejected (PS3.8 §9.3.4: calling-AE-title-not-recognized).
-    require_called_ae_title
-        Whether associations that call another AE title are rejected (called-AE-title-not-recognized).
-    max_associations
-        More are rejected for the moment (local-limit-exceeded).
+        0 takes a free port; None listens on `tls_port` only.
+    admission
+        Decides who may call; None admits everybody to all services.
+    limits
+        Counts callers; None counts those of this server, by the usual limits.
+    audit
+        Where security refusals are recorded.
     max_pdu
         The longest PDU that peers may send, bytes; 0 is unlimited.
-    timeout_s
-        Seconds without a message, or within a PDU without a byte, before an association is aborted.
+    timeouts
+        How long it waits for a peer.
     private_sop_classes
-        Whether SOP Classes outside the standard's root are negotiated.
+        SOP Classes outside the standard's root that are stored; True for all.
     max_instance_bytes
         A larger instance is answered A701; one is held in memory for each association.
     services
         What it offers besides Verification and Storage.
     tls_port
-        A second port, whose connections go through `secure["tls"]`; `None`: no such port.
-    secure
-        Secures the connections of a port, by its name (`plain`, `tls`): called in the association's thread,
-        returns the secured socket, raises OSError where the handshake fails.
+        A second port, whose connections go through `tls`; None: no such port.
+    tls
+        Secures a connection: called in the association's thread, returns the secured socket, raises OSError
+        where the handshake fails.
     ended
-        Called when a connection that was taken is done, an association or not.
+        Called with the other end of a connection that was taken when that is done, an association or not.
+    tally
+        Counts an instance that is refused before the receiver sees it, by sender and code.
     """
 
     def __init__(
         self,
         *,
         host: str,
-        port: int,
+        port: int | None,
         ae_title: str,
         receiver: Receiver,
         metrics: Metrics,
-        peers: Sequence[Peer] = (),
-        allow_list: bool = False,
-        require_called_ae_title: bool = False,
-        max_associations: int = 32,
+        admission: Admission | None = None,
+        limits: Limits | None = None,
+        audit: AuditLog | None = None,
         max_pdu: int = 65536,
-        timeout_s: float = 30,
-        private_sop_classes: bool = False,
+        timeouts: ServerTimeouts | None = None,
+        private_sop_classes: Collection[str] | bool = False,
         max_instance_bytes: int = 2 << 30,
         services: Sequence[DimseService] = (),
         tls_port: int | None = None,
-        secure: Mapping[str, Secure] | None = None,
-        ended: Callable[[], None] = lambda: None,
+        tls: Secure | None = None,
+        ended: Callable[[Caller], None] | None = None,
+        tally: Callable[[str, str], None] | None = None,
     ) -> None:
         keep_library_quiet()
-        ports = {"plain": port} if tls_port is None else {"plain": port, "tls": tls_port}
-        self._address = host, port
+        ports = {name: number for name, number in (("plain", port), ("tls", tls_port)) if number is not None}
+        self._address = host, next(iter(ports.values()))
         self._listener = Listener(host, ports)
-        self._secure = dict(secure or {})
-        self._ended = ended
+        self._secure = {} if tls is None else {"tls": partial(self._secured, tls)}
+        self._limits: Limits = limits or CountedLimits(TotalLimits())
+        self._also_ended = ended
+        self._tally = tally
         self._receiver = receiver
         self._metrics = metrics
-        self._allowed = tuple(peer.ae_title.strip() for peer in peers) if allow_list else None
-        self._private_sop_classes = private_sop_classes
         self._max_instance_bytes = max_instance_bytes
-        self._services = tuple(services)
+        self._refusals = Refusals(metrics, audit)
+        self._negotiation = Negotiation(
+            admission or Admission(ae_title, other_services=SERVICES),
+            self._limits,
+            self._refusals,
+            metrics,
+            private_sop_classes=private_sop_classes,
+            services=services,
+        )
+        timeouts = timeouts or ServerTimeouts()
         self._ae = AE(ae_title=ae_title)
-        self._ae.require_called_aet = require_called_ae_title
-        self._ae.maximum_associations = max_associations
+        # `limits` counts, over all processes.
+        self._ae.maximum_associations = _UNLIMITED
         self._ae.maximum_pdu_size = max_pdu
-        self._ae.acse_timeout = timeout_s
-        self._ae.dimse_timeout = timeout_s
-        self._ae.network_timeout = timeout_s
+        self._ae.acse_timeout = timeouts.artim_s
+        self._ae.dimse_timeout = timeouts.idle_s
+        self._ae.network_timeout = timeouts.idle_s
+        self._pdu_s = timeouts.pdu_s
         self._server: AssociationMaker | None = None
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
-        return self._listener.port()
+        """The port that it listens on, without TLS where there are two."""
+        return self._listener.port("plain" if self._listener.listens("plain") else "tls")
+
+    @property
+    def tls_port(self) -> int:
+        """The port that it listens on with TLS."""
+        return self._listener.port("tls")
 
     def start(self) -> None:
         """Listen, and serve.
@@ -144,7 +182,7 @@ class StorageScp:
         """
         self._listener.bind()
         self.open()
-        self._listener.start(self.take)
+        self._listener.start(self._accept)
         log.info("dimse.listening", host=self._address[0], port=self.port, ae_title=self._ae.ae_title)
 
     def open(self) -> None:
@@ -154,20 +192,23 @@ class StorageScp:
             self._address,
             ae_title=self._ae.ae_title,
             contexts=[verification_context()],
-            evt_handlers=[
-                (evt.EVT_REQUESTED, self._requested),
-                (evt.EVT_ACCEPTED, self._accepted),
-                (evt.EVT_ABORTED, self._aborted),
-                (evt.EVT_SOP_EXTENDED, self._extended),
-            ],
+            evt_handlers=self._negotiation.handlers(),
             store=self._store,
             max_instance_bytes=self._max_instance_bytes,
+            pdu_s=self._pdu_s,
             secure=self._secure,
             ended=self._ended,
         )
 
-    def take(self, connection: socket.socket, address: tuple[str, int], port: str) -> None:
-        """Serve a connection that was accepted; returns at once.
+    def _accept(self, connection: socket.socket, address: Caller, port: str) -> None:
+        if self._limits.connect(address):
+            self.take(connection, address, port)
+        else:
+            self._refusals.connection(address[0])
+            connection.close()
+
+    def take(self, connection: socket.socket, address: Caller, port: str) -> None:
+        """Serve a connection that was accepted and counted; returns at once.
 
         Parameters
         ----------
@@ -179,7 +220,7 @@ class StorageScp:
         server = self._server
         if server is None:
             connection.close()
-            self._ended()
+            self._ended(address)
         else:
             server.take(connection, address, port)
 
@@ -197,54 +238,18 @@ class StorageScp:
             assoc.join(max(0.0, deadline - time.monotonic()))
         log.info("dimse.stopped", port=self.port)
 
-    def _requested(self, event: Any) -> None:
-        """Reject who may not call, and offer what the others propose."""
-        assoc = event.assoc
-        request = assoc.requestor.primitive
-        calling = str(request.calling_ae_title).strip()
-        called = str(request.called_ae_title).strip()
-        acceptor = assoc.acceptor
-        if self._allowed is not None and calling not in self._allowed:
-            self._reject(assoc, "rejected-calling-ae-title", calling, (0x01, 0x01, 0x03))
-        elif self._ae.require_called_aet and called != acceptor.ae_title.strip():
-            self._reject(assoc, "rejected-called-ae-title", calling, (0x01, 0x01, 0x07))
-        elif sum(a.is_acceptor for a in self._ae.active_associations) > self._ae.maximum_associations:
-            self._reject(assoc, "rejected-limit", calling, (0x02, 0x03, 0x02))
-        else:
-            proposed = request.presentation_context_definition_list
-            supported = [
-                *supported_contexts(proposed, private_sop_classes=self._private_sop_classes),
-                *(context for service in self._services for context in service.contexts(proposed)),
-            ]
-            # Who proposes to be SCP of a SOP Class will be sent instances, or sends reports.
-            for context in supported:
-                if context.abstract_syntax in assoc.requestor.role_selection:
-                    context.scu_role = context.scp_role = True
-            acceptor.supported_contexts = supported
-            assoc.services = self._services
+    def _secured(self, tls: Secure, connection: socket.socket) -> socket.socket:
+        host = str(connection.getpeername()[0])
+        try:
+            return tls(connection)
+        except OSError as exc:
+            self._refusals.handshake(host, handshake_reason(exc))
+            raise
 
-    def _extended(self, event: Any) -> dict[Any, bytes]:
-        answers = {}
-        for sop_class_uid, proposed in event.app_info.items():
-            for service in event.assoc.services:
-                answer = service.extended(str(sop_class_uid), proposed)
-                if answer is not None:
-                    answers[sop_class_uid] = answer
-        return answers
-
-    def _reject(self, assoc: Any, outcome: str, calling: str, why: tuple[int, int, int]) -> None:
-        assoc.acse.send_reject(*why)
-        self._metrics.count("associations", outcome=outcome)
-        log.warning("association.rejected", ae_title=calling, reason=outcome)
-        assoc.kill()
-
-    def _accepted(self, event: Any) -> None:
-        self._metrics.count("associations", outcome="accepted")
-        log.info("association.accepted", ae_title=str(event.assoc.requestor.ae_title).strip())
-
-    def _aborted(self, event: Any) -> None:
-        self._metrics.count("associations", outcome="aborted")
-        log.warning("association.aborted", ae_title=str(event.assoc.requestor.ae_title or "").strip())
+    def _ended(self, caller: Caller) -> None:
+        self._limits.release(caller)
+        if self._also_ended is not None:
+            self._also_ended(caller)
 
     def _store(self, request: StoreRequest, stream: BinaryIO) -> DimseStatus:
         """Serve one C-STORE; never raises."""
@@ -252,6 +257,8 @@ class StorageScp:
             self._check(request)
         except NodeError as exc:
             self._metrics.count("instances_refused", source=_SOURCE, code=exc.code)
+            if self._tally is not None:
+                self._tally(f"{_SOURCE}:{request.calling_ae_title}", exc.code)
             return self._refused(request, exc)
         try:
             receipt = self._receiver.receive(

@@ -44,15 +44,15 @@ class Negotiated:
         self._assoc = assoc
 
     def context(self, context_id: int) -> tuple[str, str]:
-        """(abstract syntax, transfer syntax) of an accepted context.
+        """(abstract syntax, transfer syntax) of an accepted context in which we are SCP.
 
         Raises
         ------
         KeyError
-            If the context was not accepted.
+            If the context was not accepted, or for the other role.
         """
         for context in self._assoc.accepted_contexts:
-            if context.context_id == context_id:
+            if context.context_id == context_id and context.as_scp:
                 return str(context.abstract_syntax), str(context.transfer_syntax[0])
         raise KeyError(context_id)
 

@@ -145,8 +145,6 @@ class TlsServer:
         Whether callers may (`none`: are not asked to) or must show a certificate of the trusted authorities.
     handshake_s, silence_s
         Seconds for the whole handshake, and without a byte afterwards.
-    failed
-        Called with the address of a caller and OpenSSL's reason, where no handshake came about.
 
     Raises
     ------
@@ -161,7 +159,6 @@ class TlsServer:
         clients: Literal["none", "optional", "required"] = "none",
         handshake_s: float = 30,
         silence_s: float = 30,
-        failed: Callable[[str, str], None] | None = None,
     ) -> None:
         self._verify = {
             "none": ssl.VerifyMode.CERT_NONE,
@@ -169,7 +166,6 @@ class TlsServer:
             "required": ssl.VerifyMode.CERT_REQUIRED,
         }[clients]
         self._handshake_s, self._silence_s = handshake_s, silence_s
-        self._failed = failed
         self._context = _Renewed(_SERVER, files, self._finish)
 
     def secure(self, connection: socket.socket) -> socket.socket:
@@ -182,14 +178,8 @@ class TlsServer:
         OSError
             If the caller does not agree, or takes too long.
         """
-        host = str(connection.getpeername()[0])
         connection.settimeout(self._handshake_s)
-        try:
-            secured = self._context.current().wrap_socket(connection, server_side=True)
-        except OSError as exc:
-            if self._failed is not None:
-                self._failed(host, _reason(exc))
-            raise
+        secured = self._context.current().wrap_socket(connection, server_side=True)
         secured.settimeout(self._silence_s)
         return secured
 
@@ -210,8 +200,8 @@ class TlsPeer:
     server_name
         The name that its certificate must have; None takes the host.
     fingerprint
-        Of the certificate that it must show, as `certificate.plain_fingerprint` gives it; where no
-        authorities are named, it is trusted for that alone.
+        SHA-256 of the certificate that it must show, 64 lower case hexadecimal digits; where no authorities
+        are named, it is trusted for that alone.
     check_name
         Whether the name in the certificate matters; false trusts every certificate of the authorities.
 
@@ -285,7 +275,8 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _reason(failure: OSError) -> str:
+def handshake_reason(failure: OSError) -> str:
+    """Why no handshake came about, in OpenSSL's words."""
     if isinstance(failure, ssl.SSLCertVerificationError):
         return str(failure.verify_message).lower()
     if isinstance(failure, ssl.SSLError):

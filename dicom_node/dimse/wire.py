@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 _PDU_HEADER = struct.Struct(">BxL")
 #: The header of a PDU, and of the first PDV where it is a P-DATA-TF: most often read in one call.
 _LOOK_AHEAD = 12
+#: Bytes a second.
+_SLOWEST = 1 << 16
 
 
 class ProtocolError(Exception):
@@ -22,13 +25,21 @@ class PduReader:
 
     Every method raises OSError where the connection ends, or is silent for longer than its timeout.
 
+    Parameters
+    ----------
+    pdu_s
+        Seconds that a PDU may take, beside one for each 64 KiB of it: a peer that sends a byte now and then
+        is never silent for long.
+
     References
     ----------
     PS3.8 §9.3.1.
     """
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, pdu_s: float = 30) -> None:
         self._connection = connection
+        self._pdu_s = pdu_s
+        self._deadline = float("inf")
         self._ahead = b""
 
     @property
@@ -45,6 +56,7 @@ class PduReader:
             self._ahead += part
         kind, length = _PDU_HEADER.unpack_from(self._ahead)
         self._ahead = self._ahead[_PDU_HEADER.size :]
+        self._deadline = time.monotonic() + self._pdu_s + length / _SLOWEST
         return kind, length
 
     def take(self, count: int) -> bytes:
@@ -68,6 +80,8 @@ class PduReader:
             if not got:
                 raise _closed()
             view = view[got:]
+            if view and time.monotonic() > self._deadline:
+                raise TimeoutError("a PDU arrives too slowly")
 
     def send(self, data: bytes) -> None:
         """Send all of `data`."""

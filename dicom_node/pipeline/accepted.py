@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from pydicom.uid import (  # type: ignore[attr-defined] # UID_dictionary is not in its __all__
     ColorPaletteStorage,
@@ -18,6 +19,10 @@ from pydicom.uid import (  # type: ignore[attr-defined] # UID_dictionary is not 
     XADefinedProcedureProtocolStorage,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_STANDARD_ROOT = "1.2.840.10008."
 #: Storage SOP Classes without patient and study (PS3.4 Annex GG), and the DICOMDIR.
 _WITHOUT_STUDY = frozenset(
     str(uid)
@@ -66,6 +71,19 @@ def storage_sop_classes() -> frozenset[str]:
         if kind == "SOP Class" and "Storage" in name and "Commitment" not in name
     }
     return frozenset(known | set(_ADDED.values())) - _WITHOUT_STUDY
+
+
+def is_taken_private(sop_class_uid: str, private: Collection[str] | bool) -> bool:
+    """Whether a SOP Class is outside the standard's root, and configured to be stored.
+
+    Parameters
+    ----------
+    private
+        The UIDs that are; True for all.
+    """
+    if sop_class_uid.startswith(_STANDARD_ROOT):
+        return False
+    return private if isinstance(private, bool) else sop_class_uid in private
 
 
 @cache

@@ -19,10 +19,11 @@ from dicom_node.domain.errors import (
     UnsupportedSopClass,
 )
 from dicom_node.domain.instance import Receipt, SourceInstance, StoreOutcome
-from dicom_node.pipeline.accepted import storage_sop_classes
+from dicom_node.pipeline.accepted import is_taken_private, storage_sop_classes
 from dicom_node.pipeline.header import scan
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import BinaryIO
 
     from dicom_node.domain.instance import IncomingInstance, InstanceHeader
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_STANDARD_ROOT = "1.2.840.10008."
 _HASH_CHUNK = 1 << 20
 #: How often bytes are written again because the study was purged meanwhile. Each try follows a purge, so
 #: more than one or two can only be a fault.
@@ -59,7 +59,7 @@ class ReceiveStage:
     tally
         Counts for the ledger what came again or was refused.
     private_sop_classes
-        Whether SOP Classes outside the standard's root are taken.
+        SOP Classes outside the standard's root that are taken; True for all.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class ReceiveStage:
         audit: AuditLog | None = None,
         *,
         tally: ArrivalTally | None = None,
-        private_sop_classes: bool = False,
+        private_sop_classes: Collection[str] | bool = False,
     ) -> None:
         self._index = index
         self._spool = spool
@@ -157,7 +157,7 @@ class ReceiveStage:
             raise SopClassMismatch("the request and the data set name different instances; check the sender")
         if header.sop_class_uid in self._sop_classes:
             return
-        if self._private_sop_classes and not header.sop_class_uid.startswith(_STANDARD_ROOT):
+        if is_taken_private(header.sop_class_uid, self._private_sop_classes):
             return
         raise UnsupportedSopClass("the SOP Class is no Storage SOP Class of the standard; it is not stored")
 

@@ -36,7 +36,8 @@ def _section(annotation):
     inner = [
         arg for arg in typing.get_args(annotation) if isinstance(arg, type) and issubclass(arg, BaseModel)
     ]
-    return (inner[0], "[]") if inner else (None, "")
+    mark = "[]" if typing.get_origin(annotation) is tuple else ""
+    return (inner[0], mark) if inner else (None, "")
 
 
 def written(default):

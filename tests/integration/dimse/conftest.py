@@ -7,7 +7,9 @@ from sqlalchemy import select
 
 from anonymizer.uids import UidMapper
 from dicom_node.app.adapters import SystemClock, UidAdapter
-from dicom_node.dimse.scp import StorageScp
+from dicom_node.dimse.admission import SERVICES, Admission
+from dicom_node.dimse.limits import CountedLimits, TotalLimits
+from dicom_node.dimse.scp import ServerTimeouts, StorageScp
 from dicom_node.index.database import open_database, upgrade
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.tables.studies import instances
@@ -16,6 +18,9 @@ from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import EncryptedBlobs
 from dicom_node.storage.keys import KeyStore
+
+#: Keywords of `Admission`.
+_POLICY = {"peers", "allow_list", "require_called_ae_title", "other_services", "users"}
 
 
 class Node:
@@ -41,15 +46,16 @@ class Node:
             self.watermark,
             self.metrics,
         )
-        settings = {"timeout_s": 5, "max_associations": 8, **options}
-        self.scp = StorageScp(
-            host="127.0.0.1",
-            port=0,
-            ae_title=self.ae_title,
-            receiver=settings.pop("receiver", self.receiver),
-            metrics=self.metrics,
-            **settings,
-        )
+        policy = {name: options.pop(name) for name in _POLICY & options.keys()}
+        settings = {
+            "port": 0,
+            "receiver": self.receiver,
+            "admission": Admission(self.ae_title, **{"other_services": SERVICES, **policy}),
+            "limits": CountedLimits(TotalLimits(options.pop("max_associations", 8))),
+            "timeouts": ServerTimeouts.all(options.pop("timeout_s", 5)),
+            **options,
+        }
+        self.scp = StorageScp(host="127.0.0.1", ae_title=self.ae_title, metrics=self.metrics, **settings)
         self.scp.start()
         self._folder = folder
 
@@ -83,6 +89,16 @@ def start_node(tmp_path):
 
     Its keywords are `StorageScp`'s; `name` (the same one restarts) or `folder`; `database`.
     """
+    yield from _starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_start_node(tmp_path_factory):
+    """The same, for tests that share a node."""
+    yield from _starter(tmp_path_factory.mktemp("nodes"))
+
+
+def _starter(tmp_path):
     running = []
 
     def start(name="node", folder=None, **options):

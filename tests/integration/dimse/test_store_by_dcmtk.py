@@ -16,7 +16,7 @@ from pydicom.data import get_testdata_file
 from pydicom.uid import ExplicitVRLittleEndian
 from raw_association import A_ABORT, RawAssociation, pdu, store_command
 
-from dicom_node.dimse.scp import Peer
+from dicom_node.dimse.admission import Peer
 from dicom_node.pipeline.header import scan
 
 pytestmark = pytest.mark.integration

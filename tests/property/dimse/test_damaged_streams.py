@@ -13,8 +13,8 @@ import pytest
 from mutations import chance_of, mutate, seeds
 from pdu_streams import answers, associate_request, echo, good_streams, release, stored_uids
 
-from dicom_node.dimse.reactor import EventDrivenDul
-from dicom_node.dimse.scp import StorageScp
+from dicom_node.dimse.scp import ServerTimeouts, StorageScp
+from dicom_node.dimse.upper_layer import EventDrivenDul
 from dicom_node.domain.errors import InvalidInstance
 from dicom_node.domain.instance import InstanceHeader, Receipt, StoreOutcome
 from dicom_node.observability.metrics import PrometheusMetrics
@@ -63,7 +63,7 @@ class Node:
             ae_title="NODE",
             receiver=self.receiver,
             metrics=PrometheusMetrics(),
-            timeout_s=LIMIT_S,
+            timeouts=ServerTimeouts.all(LIMIT_S),
             max_instance_bytes=1 << 20,
         )
         self.scp.start()

@@ -24,16 +24,16 @@ from pydicom.uid import (
     RLELossless,
 )
 from pynetdicom import AllStoragePresentationContexts, build_context
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification
 
-from dicom_node.dimse.contexts import MAX_CONTEXTS, propose, supported_contexts
+from dicom_node.dimse.contexts import MAX_CONTEXTS, propose, storage_contexts
 from dicom_node.pipeline.accepted import storage_sop_classes, transfer_syntaxes
 
 
 def accepted(*proposed, **options):
     return {
         str(cx.abstract_syntax): [str(uid) for uid in cx.transfer_syntax]
-        for cx in supported_contexts(proposed, **options)
+        for cx in storage_contexts(proposed, **options)
     }
 
 
@@ -74,9 +74,22 @@ def test_contexts_of_one_sop_class_are_put_together():
 
 
 def test_unknown_sop_classes_and_transfer_syntaxes_are_not_accepted():
-    assert set(accepted(build_context("1.2.3.4", ExplicitVRLittleEndian))) == {Verification}
-    assert set(accepted(build_context(CTImageStorage, "1.2.3.4"))) == {Verification}
-    assert "1.2.3.4" in accepted(build_context("1.2.3.4", ExplicitVRLittleEndian), private_sop_classes=True)
+    assert accepted(build_context("1.2.3.4", ExplicitVRLittleEndian)) == {}
+    assert "1.2.3.4" not in accepted(build_context(CTImageStorage, "1.2.3.4"))[CTImageStorage]
+
+
+@pytest.mark.parametrize("private", [True, ["1.2.3.4"]])
+def test_private_sop_classes_are_accepted_where_that_is_configured(private):
+    proposed = build_context("1.2.3.4", ExplicitVRLittleEndian)
+
+    assert accepted(proposed, private_sop_classes=private) == {"1.2.3.4": [ExplicitVRLittleEndian]}
+    assert accepted(proposed, private_sop_classes=["1.2.3.5"]) == {}
+
+
+def test_no_private_configuration_opens_a_class_of_the_standard():
+    find = build_context(StudyRootQueryRetrieveInformationModelFind, ExplicitVRLittleEndian)
+
+    assert accepted(find, private_sop_classes=True) == {}
 
 
 def test_an_object_s_own_transfer_syntax_is_proposed_alone():

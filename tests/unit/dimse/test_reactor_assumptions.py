@@ -5,7 +5,7 @@ from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.transport import AssociationServer
 
-from dicom_node.dimse import association_server, reactor
+from dicom_node.dimse import association_server, reactor, upper_layer
 from dicom_node.dimse.overridden import OVERRIDDEN, fingerprints
 
 #: Of pynetdicom 3.0.4. Where one differs: read what changed, adapt `reactor`, run the DIMSE tests, then
@@ -57,7 +57,7 @@ def test_the_library_is_the_one_that_the_reactor_was_written_for():
 def test_everything_that_the_reactor_overrides_is_watched():
     watched = {function.__qualname__ for function in OVERRIDDEN}
     for ours, theirs in (
-        (reactor.EventDrivenDul, DULServiceProvider),
+        (upper_layer.EventDrivenDul, DULServiceProvider),
         (reactor.EventDrivenAssociation, Association),
         (association_server.AssociationMaker, AssociationServer),
     ):
