@@ -11,7 +11,7 @@ from viewer.api import docs, notifications, quarantine, studies, study_records, 
 from viewer.api import ledger as ledger_api
 from viewer.api import pulls as pulls_api
 from viewer.api.document import install_document
-from viewer.dashboard import pages, quarantine_pages
+from viewer.dashboard import pages, pull_pages, quarantine_pages
 from viewer.dashboard.render import create_renderer
 from viewer.dashboard.series_names import SeriesNames
 from viewer.headers import SecurityHeaders
@@ -66,7 +66,7 @@ def install(
     catalog
         Names result series on the pages by their Series Description; without it, by their kind.
     pulls
-        Fetches studies from archives; without it there is no `/api/pulls`.
+        Fetches studies from archives; without it there is no `/api/pulls`, and no page about it.
     ledger
         What became of instances and results; without it there is no `/api/studies/{id}/ledger`.
     notifier
@@ -84,6 +84,7 @@ def install(
     app.include_router(upload.create_router(receiver))
     if pulls is not None:
         app.include_router(pulls_api.create_router(pulls, audit))
+        app.include_router(pull_pages.create_router(pulls, render))
     if ledger is not None:
         app.include_router(ledger_api.create_router(ledger))
     if notifier is not None:

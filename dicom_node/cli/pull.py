@@ -27,6 +27,7 @@ def pull(
     patient: Annotated[str | None, typer.Option(help="Patient ID")] = None,
     since: Annotated[datetime | None, typer.Option(formats=_DATE, help="first Study Date")] = None,
     until: Annotated[datetime | None, typer.Option(formats=_DATE, help="last Study Date")] = None,
+    modality: Annotated[str | None, typer.Option(help="of any series, such as MR")] = None,
     wait: Annotated[bool, typer.Option(help="wait until all has arrived")] = True,
     user: Annotated[str | None, typer.Option(help="user name there, where --from is a URL")] = None,
     password_file: Annotated[Path | None, typer.Option(help="file of the password there")] = None,
@@ -35,9 +36,9 @@ def pull(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch studies from an archive, by QIDO-RS and WADO-RS, into a running node."""
+    """Fetch studies from an archive, by DIMSE or DICOMweb, into a running node."""
     query = StudyQuery(
-        study, accession, patient, since.date() if since else None, until.date() if until else None
+        study, accession, patient, since.date() if since else None, until.date() if until else None, modality
     )
     if query.empty:
         raise typer.BadParameter("say what: --study, --accession, --patient or --since")
@@ -65,6 +66,7 @@ def _by_the_node(source: str, query: StudyQuery, client: NodeClient, *, wait: bo
         patient_id=query.patient_id,
         since=str(query.since) if query.since else None,
         until=str(query.until) if query.until else None,
+        modality=query.modality,
     )
     if not wait:
         return asked

@@ -68,6 +68,8 @@ def _show_ledger(ledger: dict[str, Any], *, as_json: bool, as_csv: bool) -> None
 def _show(console: Console, study: dict[str, Any]) -> None:
     console.print(f"[bold]{study['id']}[/bold]  {study['state']}  version {study['version']}")
     console.print(f"Study Instance UID (pseudonymous) {study['study_instance_uid']}")
+    if study.get("completed_by"):
+        console.print(f"complete  by {study['completed_by']}")
     for run in study["runs"]:
         outcome = run["label"] or run["reason"] or ""
         console.print(f"run       {run['model']} {run['version']}: {run['status']} {outcome}")

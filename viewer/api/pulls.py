@@ -19,8 +19,8 @@ from viewer.problems import ProblemRoute
 
 if TYPE_CHECKING:
     from dicom_node.domain.pull import Pull
-    from dicom_node.ports.pulls import Pulls
     from dicom_node.ports.operation import AuditLog
+    from dicom_node.ports.pulls import Pulls
 
 PullId = Annotated[str, Path(description="id of the pull", max_length=64)]
 Operator = Annotated[Person, requires(Role.OPERATOR)]
@@ -32,12 +32,16 @@ class PullIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    source: str = Field(description="name of a configured archive (dicomweb.sources)", max_length=64)
+    source: str = Field(
+        description="name of a configured archive (dicomweb.sources, or dimse.peers with `retrieve`)",
+        max_length=64,
+    )
     study_instance_uid: str | None = Field(default=None, description="the archive's own", max_length=64)
     accession_number: str | None = Field(default=None, max_length=64)
     patient_id: str | None = Field(default=None, max_length=64)
     since: date | None = Field(default=None, description="first Study Date")
     until: date | None = Field(default=None, description="last Study Date")
+    modality: str | None = Field(default=None, description="of any series in the study", max_length=16)
 
 
 class PullOut(BaseModel):

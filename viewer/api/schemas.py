@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from dicom_node.domain.delivery import DeliveryStatus
 from dicom_node.domain.result import ResultKind
 from dicom_node.domain.run import RunStatus
-from dicom_node.domain.study import Stage, StudyState
+from dicom_node.domain.study import Completion, Stage, StudyState
 
 if TYPE_CHECKING:
     from dicom_node.domain.deidentification import DeidentificationReport
@@ -69,6 +69,10 @@ class StudyOut(BaseModel):
     deliveries: list[DeliveryOut]
     purged_at: datetime | None
     reason: Annotated[str | None, Field(description="why it ended as it did")]
+    completed_by: Annotated[
+        Completion | None,
+        Field(description="why it was taken as complete: quiet time, the sender's count, a call, a pull"),
+    ] = None
 
     @classmethod
     def of(cls, study: StudyRecord) -> StudyOut:
@@ -110,6 +114,7 @@ class StudyOut(BaseModel):
             ],
             purged_at=study.purged_at,
             reason=study.reason,
+            completed_by=study.completed_by,
         )
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, Response
 
 from dicom_node.domain.errors import NotFound
 from dicom_node.domain.study import StudyState
 from viewer.dashboard import ledger_words, presentation
+from viewer.dashboard.fragments import unless_known
 
 if TYPE_CHECKING:
+    from fastapi.responses import HTMLResponse, Response
+
     from dicom_node.domain.study import StudyRecord
     from dicom_node.ports.ledger import Ledger
     from dicom_node.ports.quarantine import Review
@@ -48,7 +49,7 @@ def create_router(
 
     @router.get("/fragments/studies")
     def studies_fragment(request: Request, state: State = None, cursor: Cursor = None) -> Response:
-        return _changed(request, pages.studies("studies_live.html", request, state, cursor))
+        return unless_known(request, pages.studies("studies_live.html", request, state, cursor))
 
     @router.get("/studies/{study_id}")
     def study_page(study_id: str) -> HTMLResponse:
@@ -56,7 +57,7 @@ def create_router(
 
     @router.get("/fragments/studies/{study_id}")
     def study_fragment(request: Request, study_id: str) -> Response:
-        return _changed(request, pages.study("study_live.html", study_id))
+        return unless_known(request, pages.study("study_live.html", study_id))
 
     return router
 
@@ -123,15 +124,3 @@ class _Pages:
 
     def _unknown(self) -> HTMLResponse:
         return self._render("unknown.html", status_code=HTTPStatus.NOT_FOUND)
-
-
-def _changed(request: Request, page: HTMLResponse) -> Response:
-    """The page, or 304 where the browser has it already."""
-    if page.status_code != HTTPStatus.OK:
-        return page
-    etag = f'"{sha256(bytes(page.body)).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    page.headers.update(headers)
-    return page

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydicom.uid import UID
 
 from dicom_node.domain.delivery import DeliveryStatus
+from dicom_node.domain.pull import PullState
 from dicom_node.domain.quarantine import DeleteReason, ReleaseReason
 from dicom_node.domain.result import ResultKind
 from dicom_node.domain.run import RunStatus
-from dicom_node.domain.study import Stage, StudyState
+from dicom_node.domain.study import Completion, Stage, StudyState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,22 @@ STATES: dict[StudyState, Words] = {
     StudyState.REJECTED: Words("Rejected", "The pipeline ended well, without a prediction."),
     StudyState.QUARANTINED: Words("Quarantined", "De-identification could not vouch for it; nothing left."),
     StudyState.FAILED: Words("Failed", "A step failed; the reason is below."),
+}
+
+PULLS: dict[PullState, Words] = {
+    PullState.QUEUED: Words("Waiting", "Others are fetched first."),
+    PullState.RUNNING: Words("Fetching", "Instances are coming in."),
+    PullState.DONE: Words("Done", "All that the archive counts is here."),
+    PullState.FAILED: Words("Failed", "Some of it or all did not arrive; the reason is below."),
+    PullState.CANCELLED: Words("Cancelled", "A person ended it; what had arrived stays."),
+}
+
+#: Why a study was taken as complete.
+COMPLETIONS: dict[Completion, str] = {
+    Completion.QUIET: "nothing came for a while",
+    Completion.COUNT: "all that its sender counts is here",
+    Completion.CALL: "somebody said so",
+    Completion.PULL: "a pull fetched all of it",
 }
 
 STAGES: dict[Stage, str] = {
@@ -148,6 +165,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "stage_name": STAGES.__getitem__,
     "state_words": STATES.__getitem__,
     "run_words": RUNS.__getitem__,
+    "pull_words": PULLS.__getitem__,
+    "completion_words": COMPLETIONS.__getitem__,
     "reason_words": reason_words,
     "rule_words": rule_words,
     "sop_class_name": sop_class_name,

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dicom_node.domain.study import Stage, StudyState
+from dicom_node.domain.study import Completion, Stage, StudyState
 
 
 def test_study_has_exactly_the_members_of_the_contract(world: Any) -> None:
-    study = world.index.put(world.record("a1"))
+    study = world.index.put(world.record("a1", completed_by=Completion.COUNT))
 
     answer = world.http.get("/api/studies/a1")
 
@@ -46,6 +46,7 @@ def test_study_has_exactly_the_members_of_the_contract(world: Any) -> None:
         "deliveries": [{"destination": "pacs", "status": "confirmed", "attempts": 1}],
         "purged_at": "2026-03-01T12:00:21Z",
         "reason": None,
+        "completed_by": "count",
     }
 
 
