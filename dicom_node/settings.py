@@ -102,6 +102,12 @@ class Settings(BaseSettings):
         ):
             if len(names) != len(set(names)):
                 raise ValueError(f"{what}: every name may stand once")
+        pulled = {p.name for p in self.dimse.peers if p.retrieve != "none"}
+        for name in sorted(pulled & {s.name for s in self.dicomweb.sources}):
+            raise ValueError(
+                f"{name} is a source in dicomweb.sources, and a peer in dimse.peers with `retrieve`: a pull"
+                " would not say which is meant. Take one away, or give the source another name"
+            )
         if self.auth.mode == "none" and not _is_loopback(self.http.host):
             raise ValueError(
                 f"http.host is {self.http.host} and auth.mode is none: without accounts the node serves"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from dicom_node.app.access import build_access
+from dicom_node.app.peers import build_address
+from dicom_node.dimse.archive import DimseArchive, RetrieveWay
+from dicom_node.dimse.archive_search import ArchiveSearch
 from dicomweb.client.archive import DicomwebArchive
 from dicomweb.client.retry import Retry
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
     from dicom_node.ports.archive import Archive, ArchiveOpener
     from dicom_node.ports.stores import ScratchFile
     from dicom_node.settings import Settings
+    from dicom_node.settings_dimse import PeerSettings
     from dicom_node.settings_sections import SourceSettings
 
 #: A sender that takes longer to count does not answer: quiet decides then.
@@ -32,17 +37,50 @@ def build_archives(
     open_scratch
         Makes the file that an instance goes to which is too large for memory.
     """
-    return {source.name: partial(_dicomweb, source, open_scratch) for source in settings.dicomweb.sources}
+    sources: dict[str, ArchiveOpener] = {
+        source.name: partial(_dicomweb, source, open_scratch) for source in settings.dicomweb.sources
+    }
+    return sources | {
+        peer.name: partial(_dimse, settings, peer) for peer in settings.dimse.peers if peer.retrieve != "none"
+    }
 
 
 def build_counters(settings: Settings) -> Mapping[str, Counter]:
     """Who says how many instances a study has, by `IncomingInstance.source`."""
-    ae_titles = {peer.name: peer.ae_title for peer in settings.dimse.peers}
-    return {
-        f"dimse:{ae_titles[source.name].strip()}": _quick(source).count
-        for source in settings.dicomweb.sources
-        if source.count and source.name in ae_titles
-    }
+    by_web = {source.name: source for source in settings.dicomweb.sources if source.count}
+    counters: dict[str, Counter] = {}
+    for peer in settings.dimse.peers:
+        if peer.name in by_web:
+            counters[_source_of(peer)] = _quick_dicomweb(by_web[peer.name]).count
+        elif peer.count:
+            counters[_source_of(peer)] = _quick_dimse(settings, peer).count
+    return counters
+
+
+def find_archive(settings: Settings, peer: PeerSettings) -> ArchiveSearch:
+    """A DIMSE peer, to be searched by a person.
+
+    Raises
+    ------
+    ConfigurationError
+        If a certificate, a key or a passcode cannot be read.
+    """
+    return ArchiveSearch(peer.name, build_address(settings, peer), lambda: None)
+
+
+def _source_of(peer: PeerSettings) -> str:
+    """`IncomingInstance.source` of what a peer sends."""
+    return f"dimse:{peer.ae_title.strip()}"
+
+
+def _dimse(settings: Settings, peer: PeerSettings, wait: Callable[[float], object]) -> Archive:
+    return DimseArchive(peer.name, build_address(settings, peer), RetrieveWay(peer.retrieve), wait=wait)
+
+
+def _quick_dimse(settings: Settings, peer: PeerSettings) -> DimseArchive:
+    address = build_address(settings, peer)
+    address = replace(address, timeout_s=min(address.timeout_s, _COUNT_TIMEOUT_S))
+    return DimseArchive(peer.name, address, RetrieveWay.GET, attempts=1)
 
 
 def _dicomweb(
@@ -58,7 +96,7 @@ def _dicomweb(
     )
 
 
-def _quick(source: SourceSettings) -> DicomwebArchive:
+def _quick_dicomweb(source: SourceSettings) -> DicomwebArchive:
     return DicomwebArchive(
         source.name,
         source.url,

@@ -127,7 +127,7 @@ class PulledInput:
     Parameters
     ----------
     urls
-        DICOMweb base URL of each source, by its name.
+        DICOMweb base URL of each source that has one, by its name.
     names
         Name of the source by AE title: that of the DICOM peer of the same name.
     """
@@ -152,7 +152,11 @@ class PulledInput:
 def build_input_source(settings: Settings, pulls: Pulls) -> PulledInput:
     """Where work items may have their input fetched from."""
     urls = {source.name: source.url for source in settings.dicomweb.sources}
-    names = {peer.ae_title: peer.name for peer in settings.dimse.peers if peer.name in urls}
+    names = {
+        peer.ae_title.strip(): peer.name
+        for peer in settings.dimse.peers
+        if peer.name in urls or peer.retrieve != "none"
+    }
     return PulledInput(pulls, urls, names)
 
 

@@ -13,11 +13,11 @@ import select
 import time
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dicom_node.dimse.association import Timeouts, associated
 from dicom_node.dimse.p_data import command_set, p_data
+from dicom_node.dimse.response import Response
 from dicom_node.dimse.statuses import DimseStatus
 from dicom_node.dimse.store_exchange import Negotiated, StoreExchange
 from dicom_node.dimse.store_message import decode_command
@@ -45,38 +45,6 @@ _TICK_S: Final = 0.25
 _LEAVE_S: Final = 3.0
 #: The most bytes of an instance.
 _LIMIT: Final = 1 << 40
-_PENDING: Final = frozenset({0xFF00, 0xFF01})
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One response.
-
-    Attributes
-    ----------
-    command
-        Raw values by element number (group 0000).
-    identifier
-        Its data set as encoded; identity, never logged.
-    """
-
-    command: dict[int, bytes]
-    identifier: bytes | None
-
-    @property
-    def status(self) -> int:
-        """Its Status (0000,0900)."""
-        return self.number(0x0900) or 0
-
-    @property
-    def is_final(self) -> bool:
-        """Whether none follows."""
-        return self.status not in _PENDING
-
-    def number(self, element: int) -> int | None:
-        """An unsigned short of the command set; `None` where it is absent or malformed."""
-        value = self.command.get(element, b"")
-        return int.from_bytes(value, "little") if len(value) == 2 else None
 
 
 class RequestLine:
