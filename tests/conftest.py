@@ -10,7 +10,16 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
 
-pytest_plugins = ["ports", "dcmtk", "real_orthanc", "running_node", "head_series", "real_heads", "small_disk"]
+pytest_plugins = [
+    "ports",
+    "dcmtk",
+    "real_orthanc",
+    "running_node",
+    "head_series",
+    "real_heads",
+    "small_disk",
+    "certificates",
+]
 
 #: How the reason of a skip begins whose cure is an installation.
 NEEDS = "Skipped: needs "

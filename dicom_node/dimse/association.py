@@ -135,12 +135,14 @@ def associated(
         hold_reactor(assoc)
     try:
         yield assoc
+        if assoc.is_established:
+            assoc.release()
     except BaseException:
         if assoc.is_established:
             assoc.abort()
         raise
-    if assoc.is_established:
-        assoc.release()
+    finally:
+        assoc.ae.opened.discard()
 
 
 def _request(
@@ -176,14 +178,18 @@ def _request(
     except OSError as exc:
         raise DeliveryFailed(f"{address.name} cannot be reached; check host and network") from exc
     if not assoc.is_established:
+        opened = entity.opened
+        if opened is not None:
+            opened.discard()
         if assoc.rejected_contexts and not assoc.is_rejected:
             return None
-        failure = None if entity.opened is None else entity.opened.failure
+        failure = None if opened is None else opened.failure
         raise DeliveryFailed(
             f"{address.name} {_refusal(address, assoc, failure, answers, timeouts)}"
         ) from failure
     if identity is not None and identity.confirmed and assoc.acceptor.user_identity is None:
         assoc.abort()
+        assoc.ae.opened.discard()
         raise DeliveryFailed(
             f"{address.name} does not confirm our user identity; set user.confirmed to false to send without"
         )

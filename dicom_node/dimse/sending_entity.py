@@ -64,6 +64,10 @@ class SendingSocket(AssociationSocket):  # type: ignore[misc] # the library is u
         connection.settimeout(self.assoc.network_timeout)
         return connection
 
+    def discard(self) -> None:
+        """Close the connection where the library left it open, as it does when the peer has gone away."""
+        self._shutdown_socket()
+
     def recv(self, nr_bytes: int) -> bytearray:
         """Read `nr_bytes`, fewer only where the connection ends."""
         data = bytearray(min(nr_bytes, _FIRST))

@@ -260,8 +260,8 @@ def _load(whose: str, what: str, path: Path, load: Callable[[], None]) -> None:
     try:
         load()
     except ssl.SSLError as exc:
-        why = (exc.reason or "not PEM").lower().replace("_", " ")
-        raise ConfigurationError(f"{whose}: {what} in {path} cannot be used ({why})") from exc
+        why = (exc.reason or "no PEM, or a missing or wrong key password").replace("_", " ")
+        raise ConfigurationError(f"{whose}: {what} in {path} cannot be used ({why.lower()})") from exc
     except (OSError, ValueError) as exc:
         reason = getattr(exc, "strerror", None) or type(exc).__name__
         raise ConfigurationError(f"{whose}: {what} in {path} cannot be read ({reason})") from exc
