@@ -14,6 +14,7 @@ from dicom_node.domain.quarantine import BY_NODE, Decision, QuarantinedInstance,
 from dicom_node.domain.study import Stage, StudyState
 from dicom_node.index import cursors, ledger
 from dicom_node.index.database import peeking, reading, transact
+from dicom_node.index.registration import register_one
 from dicom_node.index.tables.quarantine import quarantine
 from dicom_node.index.tables.studies import studies
 
@@ -183,7 +184,7 @@ def _release(
     if item.state is not QuarantineState.HELD:
         return item
     ledger.retire(connection, item.study_id, item.sop_instance_uid, item.sha256, now)
-    (outcome,) = ledger.register_batch(connection, [instance], now)
+    outcome = register_one(connection, instance, now)
     if isinstance(outcome, NodeError):
         raise outcome
     if outcome is not StoreOutcome.STORED:

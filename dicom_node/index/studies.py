@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from dicom_node.domain.study import Completion
 from dicom_node.index import instance_ledger, ledger, lifecycle, outcomes, records
-from dicom_node.index.database import peeking, reading, transact
+from dicom_node.index.database import drive, peeking, reading, transact
 from dicom_node.index.group_commit import GroupCommit
+from dicom_node.index.registration import Registration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ class SqlStudyIndex:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock
+        self._registration = Registration(engine.dialect)
         self._registrations: GroupCommit[SourceInstance, StoreOutcome] = GroupCommit(self._register)
 
     def open_slot(self, study_instance_uid: str) -> Slot:
@@ -193,4 +195,4 @@ class SqlStudyIndex:
 
     def _register(self, batch: Sequence[SourceInstance]) -> Sequence[StoreOutcome | NodeError]:
         now = self._clock.now()
-        return transact(self._engine, lambda c: ledger.register_batch(c, batch, now))
+        return drive(self._engine, lambda cursor: self._registration.register(cursor, batch, now))
