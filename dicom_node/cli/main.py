@@ -12,6 +12,7 @@ from dicom_node.cli import (
     database,
     demo,
     doctor,
+    find,
     models,
     notifications,
     pull,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
+app.command("find")(find.find)
 app.command("pull")(pull.pull)
 app.command("studies")(studies.studies)
 app.command("anonymize")(anonymize.anonymize)

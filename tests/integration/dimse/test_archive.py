@@ -1,11 +1,15 @@
 """An archive over DIMSE that misbehaves."""
 
+import json
 import time
 from datetime import date
 
 import pytest
+import yaml
 from archive_bench import MOVE, Taken, archive_of, fetch, strange, study, uids
+from typer.testing import CliRunner
 
+from dicom_node.cli.main import app
 from dicom_node.dimse.association import Address
 from dicom_node.domain.errors import ArchiveFailed, ArchiveRefused, OutOfResources, StorageFailure
 from dicom_node.domain.pull import StudyQuery
@@ -13,6 +17,26 @@ from dicom_node.domain.pull import StudyQuery
 __all__ = ["strange"]
 
 pytestmark = pytest.mark.integration
+
+
+def test_administrator_sees_what_an_archive_has(strange, tmp_path):
+    series = study(11) + study(12)
+    for ds in series:
+        ds.PatientName, ds.StudyDescription = "Müller^[bold]Ä", "Kopf"
+        ds.SpecificCharacterSet = "ISO_IR 192"
+    pacs = strange(series)
+    peer = {"name": "pacs", "ae_title": pacs.ae_title, "host": "127.0.0.1", "port": pacs.port}
+    configuration = tmp_path / "node.yaml"
+    configuration.write_text(yaml.safe_dump({"dimse": {"peers": [peer]}}), encoding="utf-8")
+    ask = ["find", "--from", "pacs", "--config", str(configuration)]
+    done = CliRunner().invoke(app, [*ask, "--accession", "ACC12", "--json"])
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.stdout)
+    assert (found["study"], found["instances"], found["description"]) == ("2.25.12", "6", "Kopf")
+    done = CliRunner().invoke(app, [*ask, "--patient", "P11"], env={"COLUMNS": "200"})
+    assert "[bold]" in done.stdout
+    assert "no study matches" in CliRunner().invoke(app, [*ask, "--patient", "P99"]).stdout
+    assert CliRunner().invoke(app, ask).exit_code == 2
 
 
 class Stop(Exception):

@@ -1,0 +1,70 @@
+"""`dicom-node find`: what an archive has, for the eyes of whoever asks. Prints identities; logs nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dicom_node.cli.options import ConfigOption, JsonOption, settings_from
+from dicom_node.domain.pull import StudyQuery
+
+if TYPE_CHECKING:
+    from dicom_node.dimse.identifier import Identifier
+
+_DATE = ["%Y-%m-%d", "%Y%m%d"]
+#: Keyword, tag and heading of what is shown of a study.
+_SHOWN = (
+    ("StudyInstanceUID", "0020000D", "study"),
+    ("StudyDate", "00080020", "date"),
+    ("ModalitiesInStudy", "00080061", "modalities"),
+    ("StudyDescription", "00081030", "description"),
+    ("AccessionNumber", "00080050", "accession"),
+    ("PatientID", "00100020", "patient"),
+    ("PatientName", "00100010", "name"),
+    ("NumberOfStudyRelatedInstances", "00201208", "instances"),
+)
+
+
+def find(
+    source: Annotated[str, typer.Option("--from", help="a peer of the configuration")],
+    study: Annotated[str | None, typer.Option(help="Study Instance UID")] = None,
+    accession: Annotated[str | None, typer.Option(help="Accession Number")] = None,
+    patient: Annotated[str | None, typer.Option(help="Patient ID")] = None,
+    since: Annotated[datetime | None, typer.Option(formats=_DATE, help="first Study Date")] = None,
+    until: Annotated[datetime | None, typer.Option(formats=_DATE, help="last Study Date")] = None,
+    modality: Annotated[str | None, typer.Option(help="of any series, such as MR")] = None,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Search a DICOM peer by C-FIND, from this machine, and print the studies that match."""
+    from dicom_node.app.archives import find_archive
+    from dicom_node.app.peers import find_peer
+    from dicom_node.pipeline.pull import check_query
+
+    query = StudyQuery(
+        study, accession, patient, since.date() if since else None, until.date() if until else None, modality
+    )
+    if query.empty:
+        raise typer.BadParameter("say what: --study, --accession, --patient or --since")
+    check_query(query)
+    settings = settings_from(config)
+    search = find_archive(settings, find_peer(settings, source))
+    rows = [_row(found) for found in search.studies(query, tuple(keyword for keyword, _, _ in _SHOWN))]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(*(heading for _, _, heading in _SHOWN))
+    for row in rows:
+        # As text: what an archive says is no markup.
+        table.add_row(*map(Text, row.values()))
+    Console().print(table if rows else "no study matches")
+
+
+def _row(found: Identifier) -> dict[str, str]:
+    return {heading: found.text(tag).replace("\\", "/") for _, tag, heading in _SHOWN}
