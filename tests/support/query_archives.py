@@ -128,7 +128,9 @@ class StrangeArchive:
         self.address = Address("127.0.0.1", self.port, self.ae_title, "NODE", timeout_s=5)
 
     def stop(self):
-        self._server.shutdown()
+        server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
 
     def _find(self, event):
         asked = event.identifier

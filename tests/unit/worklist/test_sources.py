@@ -42,11 +42,13 @@ def test_configuration_names_sources_by_url_and_by_the_peer_of_their_name():
             "peers": [
                 {"name": "pacs", "ae_title": "ARCHIVE", "host": "pacs.example", "port": 104},
                 {"name": "ris", "ae_title": "RIS", "host": "ris.example", "port": 104},
+                {"name": "old", "ae_title": "OLD", "host": "old.example", "port": 104, "retrieve": "move"},
             ]
         },
     )
     source = build_input_source(settings, pulls)
     assert source.source_for(None, "ARCHIVE") == "pacs"
     assert source.source_for(None, "RIS") is None
+    assert source.source_for(None, "OLD") == "old"
     source.request("pacs", "1.2.3")
     assert pulls.asked == [("pacs", "1.2.3")]
