@@ -129,7 +129,7 @@ class ReceiveStage:
         self._watermark.check()
         scanned = scan(incoming.stream)
         self._check_claims(incoming, scanned.header)
-        digest = _digest(incoming.stream, scanned)
+        digest = content_digest(incoming.stream, scanned)
         with self._watermark.reserve(scanned.size):
             return self._keep(incoming, scanned, digest)
 
@@ -247,7 +247,7 @@ class InMemory(Protocol):
         """All bytes, whatever the position."""
 
 
-def _digest(stream: BinaryIO, scanned: ScannedInstance) -> str:
+def content_digest(stream: BinaryIO, scanned: ScannedInstance) -> str:
     """SHA-256 of what the sender sent.
 
     Transfer syntax and data set count; preamble and File Meta do not: over DIMSE the node writes them

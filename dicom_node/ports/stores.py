@@ -76,6 +76,9 @@ class DataKeys(Protocol):
     def destroy(self, slot: Slot) -> bool:
         """Destroy the slot's key for good; `False` where it was gone already."""
 
+    def since(self, slot: Slot) -> datetime | None:
+        """Since when the slot has a key; `None` where it has none."""
+
     def slots(self) -> Iterator[tuple[Slot, datetime]]:
         """Every slot that has a key, and since when.
 

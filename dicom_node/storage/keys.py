@@ -113,6 +113,15 @@ class KeyStore:
                 raise storage_error(exc) from exc
             return True
 
+    def since(self, slot: Slot) -> datetime | None:
+        """See `ports.DataKeys.since`."""
+        try:
+            return datetime.fromtimestamp(self._path(slot).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise storage_error(exc) from exc
+
     def slots(self) -> Iterator[tuple[Slot, datetime]]:
         """See `ports.DataKeys.slots`."""
         try:
