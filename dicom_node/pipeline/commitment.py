@@ -83,7 +83,7 @@ class CommitmentDesk:
         return known
 
     def answer(self, order_id: str, send: Callable[[CommitmentReport], None]) -> bool:
-        """Report an order at once, over the association that it came by; else it is due again.
+        """Report an order at once, over the association that it came by; else it is due by another.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class CommitmentDesk:
         """
         now = self._clock.now()
         order = self._store.claim(now, now + _LEASE, order_id)
-        return order is not None and self._report(order, send)
+        return order is not None and self._report(order, send, first_wait=timedelta())
 
     def report_due(self, sender: ReportSender) -> int:
         """Report all orders that are due, each over an association of its own; return how many got through.
@@ -110,7 +110,12 @@ class CommitmentDesk:
             peer = order.peer_ae_title
             reported += self._report(order, lambda report, peer=peer: sender.send(peer, report))  # type: ignore[misc]
 
-    def _report(self, order: CommitmentOrder, send: Callable[[CommitmentReport], None]) -> bool:
+    def _report(
+        self,
+        order: CommitmentOrder,
+        send: Callable[[CommitmentReport], None],
+        first_wait: timedelta = _FIRST_WAIT,
+    ) -> bool:
         report = self.report_of(order)
         try:
             send(report)
@@ -121,7 +126,7 @@ class CommitmentDesk:
             if order.attempts + 1 >= _ATTEMPTS:
                 self._give_up(order, str(exc))
                 return False
-            wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(order.attempts, 10))
+            wait = min(_LONGEST_WAIT, first_wait * 2 ** min(order.attempts, 10))
             self._store.postpone(order.id, self._clock.now() + wait, str(exc))
             log.info(
                 "commitment.postponed", ae_title=order.peer_ae_title, attempt=order.attempts, reason=str(exc)

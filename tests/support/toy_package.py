@@ -1,7 +1,9 @@
 """Writes a valid model package to a folder; a test breaks what it wants to break."""
 
 import copy
+from pathlib import Path
 
+import pytest
 import yaml
 
 _TOY = {
@@ -63,3 +65,15 @@ def write_package(folder, manifest):
     folder.mkdir(parents=True)
     (folder / "model.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False))
     return folder
+
+
+@pytest.fixture(scope="module")
+def quick_model(tmp_path_factory):
+    """A folder of a model package that the node's model process can load, and that is quick."""
+    folder = tmp_path_factory.mktemp("models")
+    manifest = toy_manifest()
+    manifest["gates"]["after"][0]["at_most"] = 10_000
+    write_package(folder / "toy", manifest)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        yield folder

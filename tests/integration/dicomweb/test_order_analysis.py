@@ -8,9 +8,8 @@ from pathlib import Path
 import dicomweb_node
 import httpx
 import pytest
-import toy_package
 from processes import eventually
-from toy_package import toy_manifest, write_package
+from toy_package import quick_model
 from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -18,6 +17,8 @@ from workitem_samples import code, model, order
 
 from dicom_node.cli.main import app
 from dicom_node.domain.errors import NodeError
+
+__all__ = ["quick_model"]
 
 pytestmark = pytest.mark.integration
 
@@ -91,18 +92,6 @@ def archive():
         )
     with dicomweb_node.Served(archived.app) as served:
         yield served.url
-
-
-@pytest.fixture(scope="module")
-def quick_model(tmp_path_factory):
-    """A model package that the node's model process can load, and that is quick."""
-    folder = tmp_path_factory.mktemp("models")
-    manifest = toy_manifest()
-    manifest["gates"]["after"][0]["at_most"] = 10_000
-    write_package(folder / "toy", manifest)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(toy_package.__file__).parent))
-        yield folder
 
 
 @pytest.fixture(scope="module")
