@@ -4,13 +4,11 @@ import threading
 import time
 
 import pytest
-from archive_bench import strange, study
+from archive_bench import study
 from ports import take_port
 from processes import eventually
 from query_archives import StrangeArchive
 from real_orthanc import RealOrthanc, require_orthanc
-
-__all__ = ["strange"]
 
 pytestmark = pytest.mark.integration
 ENDED = {"done", "failed", "cancelled"}

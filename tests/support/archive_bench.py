@@ -91,15 +91,20 @@ def intake_of(node, number, listed, expected):
     )
 
 
+@pytest.fixture(scope="module")
+def strange_archive():
+    archive = StrangeArchive()
+    yield archive
+    archive.stop()
+
+
 @pytest.fixture
-def strange():
-    """A function that starts an archive that misbehaves on demand."""
-    running = []
+def strange(strange_archive):
+    """A function that gives an archive these instances, and has it behave but for what a test asks of it."""
 
     def start(series, **options):
-        running.append(StrangeArchive(series, **options))
-        return running[-1]
+        strange_archive.reset(series, **options)
+        return strange_archive
 
     yield start
-    for archive in running:
-        archive.stop()
+    strange_archive.reset(())

@@ -10,7 +10,7 @@ from dimse_objects import part10
 from ports import take_port
 from processes import Child
 from pydicom.dataset import Dataset
-from pynetdicom import AE, StoragePresentationContexts, evt
+from pynetdicom import AE, StoragePresentationContexts, build_context, evt
 from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -86,24 +86,13 @@ class StrangeArchive:
 
     ae_title = "STRANGE"
 
-    def __init__(self, series, move_to=None):
-        self.series = {ds.SOPInstanceUID: ds for ds in series}
-        self.move_to = move_to
-        self.asked = Counter()
-        self.unable = set()
-        self.lists = {"STUDY", "SERIES", "IMAGE"}
-        self.counts = {}
-        self.extra = []
-        self.find_status = None
-        self.silent = False
-        self.ignores_lists = False
-        self.before_find = lambda _event: None
-        self.before_send = lambda _number, _event: None
-        self.cancelled = 0
+    def __init__(self, series=(), move_to=None):
+        self.port = take_port()
+        self.reset(series, move_to)
         ae = AE(ae_title=self.ae_title)
         ae.supported_contexts = [
             *(
-                _scp(uid)
+                build_context(uid)
                 for uid in (
                     StudyRootQueryRetrieveInformationModelFind,
                     StudyRootQueryRetrieveInformationModelGet,
@@ -115,7 +104,6 @@ class StrangeArchive:
         for context in StoragePresentationContexts[:120]:
             ae.add_supported_context(context.abstract_syntax, scu_role=True, scp_role=True)
         ae.requested_contexts = StoragePresentationContexts[:120]
-        self.port = take_port()
         self._server = ae.start_server(
             ("127.0.0.1", self.port),
             block=False,
@@ -125,6 +113,23 @@ class StrangeArchive:
                 (evt.EVT_C_MOVE, self._move),
             ],
         )
+
+    def reset(self, series, move_to=None):
+        """Hold other instances, and behave."""
+        self.series = {ds.SOPInstanceUID: ds for ds in series}
+        self.move_to = move_to
+        self.asked = Counter()
+        self.unable = set()
+        self.lists = {"STUDY", "SERIES", "IMAGE"}
+        self.counts = {}
+        self.extra = []
+        self.find_status = None
+        self.silent = False
+        self.ignores_lists = False
+        self.ignores_keys = False
+        self.before_find = lambda _event: None
+        self.before_send = lambda _number, _event: None
+        self.cancelled = 0
         self.address = Address("127.0.0.1", self.port, self.ae_title, "NODE", timeout_s=5)
 
     def stop(self):
@@ -173,7 +178,7 @@ class StrangeArchive:
                 for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "AccessionNumber")
             }
             wanted["PatientID"] = asked.get("PatientID")
-            if all(
+            if self.ignores_keys or all(
                 not value or str(ds.get(keyword)) in ([value] if isinstance(value, str) else value)
                 for keyword, value in wanted.items()
             ):
@@ -217,12 +222,6 @@ def _unsendable(ds):
     broken.file_meta = ds.file_meta
     broken.SOPClassUID = "1.2.3.4"
     return broken
-
-
-def _scp(uid):
-    from pynetdicom import build_context
-
-    return build_context(uid)
 
 
 def _echoes(address):

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from archive_bench import GET, MOVE, Taken, archive_of, intake_of, strange, study
+from archive_bench import GET, MOVE, Taken, archive_of, intake_of, strange, strange_archive, study
 from ports import take_port
 from pydicom import dcmread
 from query_archives import DcmtkArchive
@@ -12,7 +12,7 @@ from real_orthanc import RealOrthanc, require_orthanc
 from dicom_node.dimse.association import Address
 from dicom_node.domain.pull import StudyQuery
 
-__all__ = ["strange"]
+__all__ = ["strange", "strange_archive"]
 
 pytestmark = pytest.mark.integration
 #: Where the real archives move to.
