@@ -226,7 +226,7 @@ class StowSender:
             raise Busy(f"answered {status} to STOW-RS", retry_after(response))
         answer = verdicts(response, batch)
         if answer is None:
-            raise _Refused(f"answered {status} to STOW-RS", final=True)
+            raise _Refused(f"answered {status} to STOW-RS", final=status >= HTTPStatus.MULTIPLE_CHOICES)
         return answer
 
 

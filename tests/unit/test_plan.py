@@ -1,15 +1,11 @@
 """The plan with a stage runner that returns what a test says."""
 
-from types import SimpleNamespace
-
-import pytest
-
-from dicom_node.domain.delivery import Delivery, DeliveryStatus, Destination
 from dicom_node.domain.errors import ModelProcessFailed
 from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
 from dicom_node.domain.study import StudyState
 from dicom_node.pipeline import plan
 from dicom_node.pipeline.deidentify import DeidentifyOutcome
+from dicom_node.pipeline.deliver_plan import Ending
 
 
 def _assignment(model="m"):
@@ -106,61 +102,31 @@ def test_gate_that_keeps_one_back_lets_the_rest_go():
     )
 
 
-def _services(*names, inputs_s=0.0):
-    senders = tuple(SimpleNamespace(destination=Destination(n)) for n in names)
-    return SimpleNamespace(senders=senders, inputs_s=inputs_s, backoff_s={"pacs": 3.0})
+def _ending(**changes):
+    usual = {"finish": True, "first": True, "purge": True}
+    return Ending(StudyState.DONE, None, **usual | changes)
 
 
-def test_close_retries_with_doubling_waits_then_purges_and_ends():
-    waits = []
-
-    def attempt(destination, number):
-        status = DeliveryStatus.SENT if number == 3 else DeliveryStatus.PENDING
-        return Delivery(destination, status, number)
-
-    stages = Stages(attempt_delivery=attempt)
-    plan.close(stages, waits.append, _services("pacs"), StudyState.DONE, None)
-    assert waits == [3.0, 6.0]
-    assert stages.names() == ["attempt_delivery"] * 3 + ["purge", "finish"]
-    assert stages.called[-1] == ("finish", (StudyState.DONE, None))
+def test_version_that_may_end_is_purged_first():
+    stages = Stages(ending=_ending())
+    assert plan.close(stages) == _ending()
+    assert stages.names() == ["ending", "purge", "finish"]
+    assert stages.called[-1] == ("finish", (StudyState.DONE, None, True))
 
 
-def test_destination_that_is_down_does_not_hold_up_the_other():
-    order = []
-
-    def attempt(destination, number):
-        order.append((destination, number))
-        down = destination == "down" and number < 4
-        return Delivery(destination, DeliveryStatus.PENDING if down else DeliveryStatus.SENT, number)
-
-    plan.close(
-        Stages(attempt_delivery=attempt), lambda _s: None, _services("down", "up"), StudyState.DONE, None
-    )
-    assert order.index(("up", 1)) == 1
-    assert [n for d, n in order if d == "up"] == [1]
+def test_version_whose_inputs_must_stay_is_ended_without_their_purge():
+    stages = Stages(ending=_ending(purge=False))
+    plan.close(stages)
+    assert stages.names() == ["ending", "finish"]
 
 
-def test_delivery_given_up_is_told_and_inputs_are_purged():
-    stages = Stages(attempt_delivery=lambda d, n: Delivery(d, DeliveryStatus.FAILED, n, "refused"))
-    plan.close(stages, lambda _s: None, _services("pacs"), StudyState.DONE, None)
-    assert stages.called[-1] == ("finish", (StudyState.DONE, "not delivered to pacs"))
-    assert "purge" in stages.names()
+def test_inputs_that_stayed_a_while_are_purged_without_another_end():
+    stages = Stages(ending=_ending(finish=False, first=False))
+    plan.close(stages)
+    assert stages.names() == ["ending", "purge"]
 
 
-def test_inputs_that_stay_a_while_end_the_study_before_their_purge():
-    waits = []
-    stages = Stages()
-    plan.close(stages, waits.append, _services(inputs_s=60), StudyState.DONE, None)
-    assert stages.names() == ["finish", "purge"]
-    assert waits == [60]
-
-
-def test_rejected_study_is_purged_without_delivery():
-    stages = Stages()
-    plan.close(stages, lambda _s: None, _services("pacs"), StudyState.REJECTED, "no route")
-    assert stages.names() == ["purge", "finish"]
-
-
-@pytest.mark.parametrize(("attempt", "wait"), [(1, 2), (2, 4), (5, 32), (12, 300)])
-def test_backoff_doubles_up_to_its_limit(attempt, wait):
-    assert plan.deliver.backoff(2.0, attempt) == wait
+def test_version_whose_analysis_never_ended_is_left_alone():
+    stages = Stages(ending=None)
+    assert plan.close(stages) is None
+    assert stages.names() == ["ending"]

@@ -6,10 +6,11 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from delivery_bench import Silent
 
 from dicom_node.domain.errors import InvalidInstance, StorageFailure
 from dicom_node.domain.study import Stage, StudyState
-from dicom_node.pipeline import plan, workflow
+from dicom_node.pipeline import deliver_plan, plan, workflow
 
 
 class Recorder:
@@ -25,18 +26,24 @@ class Recorder:
         self.done.set()
 
 
-class Silent:
-    def __getattr__(self, name):
-        return lambda *args, **kwargs: None
+class NothingDelivered:
+    """A `ports.DeliveryStore` as far as the engine looks at it."""
+
+    def closing(self, study_id, version):
+        return None
 
 
 @pytest.fixture
 def engine(tmp_path, monkeypatch):
     index = Recorder()
     services = SimpleNamespace(
-        index=index, metrics=Silent(), audit=Silent(), senders=(), inputs_s=0, backoff_s={}
+        index=index, metrics=Silent(), audit=Silent(), announcer=Silent(), deliveries=NothingDelivered()
     )
-    monkeypatch.setattr(plan.purge, "purge", lambda services, study_id, version: True)
+
+    def end_at_once(services, study_id, version, state, reason):
+        plan.finish(services, study_id, version, state, reason)
+
+    monkeypatch.setattr(deliver_plan, "prepare", end_at_once)
     started = []
 
     def start(analyse):

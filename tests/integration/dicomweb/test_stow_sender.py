@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi import FastAPI, Request, Response
+from outgoing import outgoing
 
-from dicom_node.domain.delivery import Destination
-from dicom_node.domain.errors import DeliveryFailed, InvalidInstance, UnsupportedSopClass
+from dicom_node.domain.destination import Destination
+from dicom_node.domain.errors import DeliveryFailed, DeliveryRefused, UnsupportedSopClass
 from dicomweb.client import store as stow
 from dicomweb.client.connection import Access
+from dicomweb.client.files import send_files
 from dicomweb.client.retry import Retry
-from dicomweb.client.store import StowSender, send_files
+from dicomweb.client.store import StowSender
 from dicomweb.multipart import MultipartParser
 from dicomweb.part10 import read_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from dicom_node.domain.delivery import OutgoingObject
 
 pytestmark = pytest.mark.integration
 PACS = Destination(name="pacs")
@@ -34,14 +38,21 @@ def served(node: Any, support: Any) -> Iterator[Any]:
         yield server
 
 
-def objects(support: Any, *numbers: int) -> list[bytes]:
+def files(support: Any, *numbers: int) -> list[bytes]:
     return [support.to_bytes(support.slice_dataset(n)) for n in numbers]
 
 
+def objects(support: Any, *numbers: int) -> list[OutgoingObject]:
+    return outgoing(*files(support, *numbers))
+
+
 def test_objects_arrive_unchanged(served: Any, node: Any, support: Any) -> None:
-    data = objects(support, 1, 2, 3)
-    report = StowSender(PACS, url=served.url + "/").send(data)
+    data = files(support, 1, 2, 3)
+    told: list[tuple[str, str | None]] = []
+    sender = StowSender(PACS, url=served.url + "/")
+    report = sender.send(outgoing(*data), lambda uid, reason: told.append((uid, reason)))
     assert report.complete
+    assert told == [(f"2.25.20.{n}", None) for n in (1, 2, 3)]
     assert sorted(node.receiver.kept.values()) == sorted(data)
 
 
@@ -110,6 +121,7 @@ def test_instance_that_failed_for_a_passing_reason_is_sent_again_by_itself(node:
         report = sender.send(objects(support, 1, 2, 3))
     assert service.seen == [[one, two, three], [two], [two]]
     assert report.failures == {three: "failure reason C000"}
+    assert not report.passing
     assert waits == [0.5, 1.0]
 
 
@@ -125,10 +137,10 @@ def test_wait_that_the_service_asks_for_is_kept(node: Any, support: Any) -> None
 
 
 def test_request_that_is_too_large_is_sent_in_pieces(support: Any) -> None:
-    two = objects(support, 1, 2)
+    two = files(support, 1, 2)
     small = support.Node(max_upload_bytes=len(two[0]) + 500)
     with support.Served(small.app) as server:
-        assert StowSender(PACS, url=server.url, retry=ONCE).send(two).complete
+        assert StowSender(PACS, url=server.url, retry=ONCE).send(outgoing(*two)).complete
     assert len(small.receiver.kept) == 2
 
 
@@ -164,24 +176,57 @@ def test_malformed_url_is_a_failed_delivery(support: Any, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body"),
+    ("status", "body", "error"),
     [
-        (500, b"oops"),
-        (401, b""),
-        (404, b"{}"),
-        (302, b""),
-        (200, b"<html>"),
-        (202, b"not json"),
-        (503, b"{}"),
+        (500, b"oops", DeliveryFailed),
+        (503, b"{}", DeliveryFailed),
+        (200, b"<html>", DeliveryFailed),
+        (202, b"not json", DeliveryFailed),
+        (401, b"", DeliveryRefused),
+        (404, b"{}", DeliveryRefused),
+        (302, b"", DeliveryRefused),
+        (501, b"", DeliveryRefused),
     ],
 )
-def test_request_that_is_refused_as_a_whole_is_a_failed_delivery(
-    support: Any, status: int, body: bytes
+def test_request_that_is_refused_as_a_whole_says_whether_it_may_pass_later(
+    support: Any, status: int, body: bytes, error: type[Exception]
 ) -> None:
     app = FastAPI()
     app.post("/dicom-web/studies")(lambda: Response(body, status))
-    with support.Served(app) as server, pytest.raises(DeliveryFailed):
+    with support.Served(app) as server, pytest.raises(error, match="pacs"):
         StowSender(PACS, url=server.url, retry=ONCE).send(objects(support, 1))
+
+
+def test_wait_that_the_service_asks_for_goes_to_the_queue(node: Any, support: Any) -> None:
+    service = Flaky(node, Response(status_code=503, headers={"Retry-After": "120"}))
+    with support.Served(service.app) as server, pytest.raises(DeliveryFailed) as failed:
+        StowSender(PACS, url=server.url, retry=ONCE).send(objects(support, 1))
+    assert failed.value.wait_s == 120
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(200, None), (204, None), (400, None), (404, None), (503, DeliveryFailed), (403, DeliveryRefused)],
+)
+def test_probe_asks_for_nothing_and_tells_trouble(
+    support: Any, status: int, error: type[Exception] | None
+) -> None:
+    app = FastAPI()
+    asked: list[str] = []
+
+    @app.get("/dicom-web/studies")
+    def search(request: Request) -> Response:
+        asked.append(str(request.query_params))
+        return Response(status_code=status)
+
+    with support.Served(app) as server:
+        sender = StowSender(PACS, url=server.url, retry=ONCE)
+        if error is None:
+            sender.probe()
+        else:
+            with pytest.raises(error, match="pacs"):
+                sender.probe()
+    assert asked == ["StudyInstanceUID=2.25.0"]
 
 
 def test_instances_that_the_answer_does_not_name_count_as_failed(support: Any) -> None:
@@ -190,6 +235,7 @@ def test_instances_that_the_answer_does_not_name_count_as_failed(support: Any) -
     with support.Served(app) as server:
         report = StowSender(PACS, url=server.url, retry=ONCE).send(objects(support, 1))
     assert list(report.failures) == ["2.25.20.1"]
+    assert report.passing == {"2.25.20.1"}
 
 
 def test_success_without_a_body_is_believed(support: Any) -> None:
@@ -197,11 +243,6 @@ def test_success_without_a_body_is_believed(support: Any) -> None:
     app.post("/dicom-web/studies")(lambda: Response(status_code=200))
     with support.Served(app) as server:
         assert StowSender(PACS, url=server.url).send(objects(support, 1)).complete
-
-
-def test_object_that_is_no_dicom_is_refused(served: Any) -> None:
-    with pytest.raises(InvalidInstance):
-        StowSender(PACS, url=served.url).send([b"no DICOM"])
 
 
 def test_orthanc_takes_the_objects(orthanc: Any, support: Any) -> None:
@@ -226,7 +267,7 @@ def test_orthanc_can_store_to_the_service(start_orthanc: Any, served: Any, node:
 def test_files_are_sent_with_progress_and_reasons(
     served: Any, node: Any, support: Any, tmp_path: Path
 ) -> None:
-    for name, data in zip("ab", objects(support, 1, 2), strict=True):
+    for name, data in zip("ab", files(support, 1, 2), strict=True):
         (tmp_path / name).write_bytes(data)
     (tmp_path / "c").write_bytes(b"no DICOM")
     node.receiver.refuse["2.25.20.2"] = UnsupportedSopClass("no")
