@@ -61,6 +61,8 @@ _FILE_ENCODINGS_WHOLE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.5")
 def storage_sop_classes() -> frozenset[str]:
     """UIDs of the standard's Storage SOP Classes with a patient and a study, retired ones too.
 
+    Of PS3.4 2026b; classes of DICONDE and DICOS are for materials and baggage, not for patients.
+
     References
     ----------
     PS3.4 §B.5, PS3.6 Annex A.
@@ -89,6 +91,9 @@ def is_taken_private(sop_class_uid: str, private: Collection[str] | bool) -> boo
 @cache
 def transfer_syntaxes() -> frozenset[str]:
     """UIDs of the transfer syntaxes that the node stores; compressed ones are kept as they are.
+
+    JPEG XL and Deflated Image Frame Compression are not among them: no decoder here reads them, so that
+    text in their pixels could not be looked for. Senders convert where a context is refused.
 
     References
     ----------
