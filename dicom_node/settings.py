@@ -27,6 +27,7 @@ from dicom_node.settings_sections import (
     InferenceSettings,
     LoggingSettings,
     NodeSettings,
+    ReconciliationSettings,
     RetentionSettings,
     RouteSettings,
     WorklistSettings,
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     destinations: tuple[DestinationSettings, ...] = ()
     notifications: tuple[NotificationSettings, ...] = ()
     dicomweb: DicomwebSettings = DicomwebSettings()
+    reconciliation: ReconciliationSettings = ReconciliationSettings()
     retention: RetentionSettings = RetentionSettings()
     worklist: WorklistSettings = WorklistSettings()
     logging: LoggingSettings = LoggingSettings()

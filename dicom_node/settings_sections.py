@@ -123,6 +123,13 @@ class DicomwebSettings(Section):
     sources: tuple[SourceSettings, ...] = ()
 
 
+class ReconciliationSettings(Section):
+    """How often what is recorded is compared with what is there."""
+
+    every_h: float = Field(default=24, ge=0, description="hours between two; 0: only by command")
+    deep: bool = Field(default=False, description="read all bytes too")
+
+
 class RetentionSettings(Section):
     """How long things stay."""
 

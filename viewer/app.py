@@ -10,8 +10,9 @@ from fastapi.staticfiles import StaticFiles
 from viewer.api import docs, notifications, quarantine, studies, study_records, upload
 from viewer.api import ledger as ledger_api
 from viewer.api import pulls as pulls_api
+from viewer.api import reconciliation as reconciliation_api
 from viewer.api.document import install_document
-from viewer.dashboard import pages, pull_pages, quarantine_pages
+from viewer.dashboard import pages, pull_pages, quarantine_pages, reconciliation_pages
 from viewer.dashboard.render import create_renderer
 from viewer.dashboard.series_names import SeriesNames
 from viewer.headers import SecurityHeaders
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from dicom_node.ports.operation import AuditLog
     from dicom_node.ports.pulls import Pulls
     from dicom_node.ports.quarantine import Review
+    from dicom_node.ports.reconciliation import ReconciliationIndex
     from dicom_node.ports.studies import StudyIndex
     from viewer.node_info import NodeInfo
 
@@ -51,6 +53,7 @@ def install(
     pulls: Pulls | None = None,
     notifier: Notifications | None = None,
     ledger: Ledger | None = None,
+    reconciliation: ReconciliationIndex | None = None,
 ) -> None:
     """Add dashboard (`/`), `/static`, `/api` and `/viewer`, and security headers to every answer.
 
@@ -69,6 +72,8 @@ def install(
         Fetches studies from archives; without it there is no `/api/pulls`, and no page about it.
     ledger
         What became of instances and results; without it there is no `/api/studies/{id}/ledger`.
+    reconciliation
+        Reports of what does not fit; without it there is no `/reconciliation`.
     notifier
         Tells listeners; without it there is no `/api/notifications`.
     """
@@ -87,6 +92,9 @@ def install(
         app.include_router(pull_pages.create_router(pulls, render))
     if ledger is not None:
         app.include_router(ledger_api.create_router(ledger))
+    if reconciliation is not None:
+        app.include_router(reconciliation_api.create_router(reconciliation))
+        app.include_router(reconciliation_pages.create_router(reconciliation, render))
     if notifier is not None:
         app.include_router(notifications.create_router(notifier))
     app.include_router(docs.create_router(render))

@@ -31,6 +31,8 @@ class NodeInfo:
         (name, version) of the models that can run.
     disk_note
         What people should know about the disks, or `None` while all is good.
+    ledger_note
+        The same about what did not fit at the last reconciliation.
     """
 
     site: str
@@ -40,3 +42,4 @@ class NodeInfo:
     dimse_port: Callable[[], int]
     models: tuple[tuple[str, str], ...] = ()
     disk_note: Callable[[], str | None] = lambda: None
+    ledger_note: Callable[[], str | None] = lambda: None

@@ -16,8 +16,10 @@ from dicom_node.app.node import Node, Parts
 from dicom_node.app.notifications import build_threads
 from dicom_node.app.pulls import build_pulls, build_sender_counts
 from dicom_node.app.receivers import build_receivers
+from dicom_node.app.reconcile import build_background
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
+from dicom_node.app.workflow_url import workflow_url
 from dicom_node.app.worklist import build_input_source, build_worklist_work
 from dicom_node.domain.study import Completion
 from dicom_node.pipeline.complete import CompletionMonitor
@@ -58,7 +60,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
     services = built.services
     pipeline = Pipeline(
         services,
-        database_url=_workflow_url(settings),
+        database_url=workflow_url(settings),
         compute_slots=max(1, (os.cpu_count() or 2) // 2),
         hook=hook,
     )
@@ -89,6 +91,15 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         "state",
     )
     watch_disks(built.metrics, built.watermark)
+    reconciler = build_background(
+        settings,
+        services,
+        built.reconciliation,
+        built.notification_store,
+        metrics=built.metrics,
+        workflow_url=workflow_url(settings),
+        holds=pulls.holds,
+    )
     dispatcher, desk = build_deliveries(services, pipeline, built.metrics)
 
     def install_viewer(app: FastAPI) -> None:
@@ -103,6 +114,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             pulls=pulls,
             notifier=built.notifier,
             ledger=services.ledger,
+            reconciliation=built.reconciliation,
             ohif_dir=standard_folders(settings.node.data_dir)[-1],
             catalog=services.catalog,
             node_info=NodeInfo(
@@ -113,6 +125,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
                 dimse_port=lambda: scp.port,
                 models=tuple((name, model.version) for name, model in sorted(built.registry.models.items())),
                 disk_note=built.watermark.note,
+                ledger_note=reconciler.note,
             ),
         )
 
@@ -140,7 +153,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             ("index", lambda: _answers(services)),
             ("dimse", scp.check),
         ),
-        notes=(("disk", built.watermark.note),),
+        notes=(("disk", built.watermark.note), ("ledger", reconciler.note)),
         version=distribution_version("dicom-ai-node"),
     )
     work = build_worklist_work(
@@ -164,6 +177,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         PollingThread("disk", built.watermark.look, every_s=DISK_LOOK_S),
         *build_threads(built.notifier),
         build_reporting(settings, built.desk),
+        reconciler.thread,
     )
     # What a crash left there is of no use to the next run, and is not encrypted.
     shutil.rmtree(services.stores.scratch, ignore_errors=True)
@@ -176,19 +190,19 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(dispatcher.start, work.start, pulls.start, *built.warm_up, *(thread.start for thread in threads)),
-            stop_first=(dispatcher.stop, work.stop, pulls.stop),
+            warm_up=(dispatcher.start, work.start, pulls.start, *built.warm_up, *(t.start for t in threads)),
+            stop_first=(dispatcher.stop, work.stop, pulls.stop, reconciler.stop),
             farewell=work.farewell,
-            close=(*(t.stop for t in threads), built.engine.close, tally.close, built.close_database),
+            close=(
+                *(t.stop for t in threads),
+                reconciler.close,
+                built.engine.close,
+                tally.close,
+                built.close_database,
+            ),
         )
     )
 
 
 def _answers(services: Services) -> None:
     services.index.count_by_state()
-
-
-def _workflow_url(settings: Settings) -> str:
-    if settings.database.url is None or settings.database.url.startswith("sqlite"):
-        return f"sqlite:///{settings.node.data_dir / 'workflows.db'}"
-    return settings.database.url

@@ -26,6 +26,7 @@ from dicom_node.index.deliveries import SqlDeliveries
 from dicom_node.index.notifications import SqlNotifications
 from dicom_node.index.pulls import SqlPulls
 from dicom_node.index.quarantine import SqlQuarantine
+from dicom_node.index.reconciliation import SqlReconciliation
 from dicom_node.index.source_classes import SqlInstanceLookup
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.index.study_ledger import SqlLedger
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
     from dicom_node.pipeline.worklist import WorklistService
     from dicom_node.ports.arrivals import Arrivals
     from dicom_node.ports.commitment import CommitmentStore
+    from dicom_node.ports.notification import NotificationStore
     from dicom_node.ports.pulls import PullStore
+    from dicom_node.ports.reconciliation import ReconciliationIndex
     from dicom_node.settings import Settings
     from dicom_node.storage.watermark import DiskWatermark
 
@@ -68,6 +71,8 @@ class Built:
     pull_store: PullStore
     arrivals: Arrivals
     notifier: Notifier
+    notification_store: NotificationStore
+    reconciliation: ReconciliationIndex
     commitments: CommitmentStore
     desk: CommitmentDesk
     close_database: Callable[[], None]
@@ -145,9 +150,10 @@ def build_services(settings: Settings) -> Built:
     index = SqlStudyIndex(database, clock)
     vault = SqlVault(database, master.derive("vault"))
     audit = open_audit(settings)
+    notification_store = SqlNotifications(database)
     notifier = build_notifier(
         settings,
-        store=SqlNotifications(database),
+        store=notification_store,
         index=index,
         vault=vault,
         uids=uids,
@@ -207,6 +213,8 @@ def build_services(settings: Settings) -> Built:
         SqlPulls(database, master.derive("pulls")),
         SqlArrivals(database),
         notifier,
+        notification_store,
+        SqlReconciliation(database),
         commitments,
         build_desk(
             settings,

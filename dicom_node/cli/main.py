@@ -18,6 +18,7 @@ from dicom_node.cli import (
     pull,
     purge,
     quarantine,
+    reconcile,
     routes,
     send,
     serve,
@@ -42,6 +43,7 @@ app.command("pull")(pull.pull)
 app.command("studies")(studies.studies)
 app.command("anonymize")(anonymize.anonymize)
 app.command("purge")(purge.purge)
+app.command("reconcile")(reconcile.reconcile)
 app.command("doctor")(doctor.doctor)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(notifications.app, name="notifications")

@@ -195,6 +195,7 @@ def http_routes():
             pulls=object(),
             notifier=object(),
             ledger=object(),
+            reconciliation=object(),
             ohif_dir=None,
             node_info=info,
         )

@@ -21,7 +21,7 @@ CONFINED = {
     "fastapi": ("dicomweb/", "viewer/", "dicom_node/app/"),
     "starlette": ("dicomweb/", "viewer/", "dicom_node/app/"),
     "uvicorn": ("dicom_node/app/",),
-    "dbos": ("dicom_node/pipeline/workflow.py",),
+    "dbos": ("dicom_node/pipeline/workflow.py", "dicom_node/pipeline/workflow_probe.py"),
     "typer": ("dicom_node/cli/",),
     "rich": ("dicom_node/cli/",),
     "nibabel": ("dicom_node/demo/", "inference/"),
