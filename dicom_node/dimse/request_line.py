@@ -44,7 +44,7 @@ _TICK_S: Final = 0.25
 #: Seconds that a peer has to end what was cancelled, and to answer a release.
 _LEAVE_S: Final = 3.0
 #: The most bytes of an instance.
-_LIMIT: Final = 1 << 40
+_LIMIT: Final = 2 << 30
 
 
 class RequestLine:

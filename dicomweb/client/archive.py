@@ -138,10 +138,10 @@ class DicomwebArchive:
             params = {"StudyInstanceUID": study_instance_uid, "includefield": _COUNT}
             found = self._all(client, "studies", params, _STUDY)
         own = [study for study in found if first_text(study, _STUDY) == study_instance_uid]
-        counts = (first_number(study, _COUNT) for study in own)
-        return next((count for count in counts if count is not None), None) or (
-            len(self.instances(study_instance_uid)) or None if own else None
-        )
+        if not own:
+            return None
+        # Not every service counts; then its list is counted.
+        return first_number(own[0], _COUNT) or len(self.instances(study_instance_uid)) or None
 
     def retrieve(self, study_instance_uid: str, wanted: Collection[ArchivedInstance], intake: Intake) -> None:
         """See `ports.Archive.retrieve`: study, then whole series, then instances one by one."""

@@ -19,6 +19,7 @@ JSON = "application/dicom+json"
 class MisbehavingArchive:
     """Serves a study of small slices under /dicom-web, and counts what it is asked for.
 
+    `counts` is the Number of Study Related Instances that it tells, `None` for none.
     `faults` maps a path (below the root) to answers that come instead, each used once: a `Response`,
     "drop" (breaks off in mid-body) or "drop:N" (after N whole parts).
     """
@@ -31,6 +32,7 @@ class MisbehavingArchive:
         self.faults: dict[str, list[Any]] = {}
         self.duplicates = 1
         self.ignores_offset = False
+        self.counts: Any = None
         self.app = FastAPI()
         self.app.get("/dicom-web/{path:path}")(self.answer)
 
@@ -62,7 +64,7 @@ class MisbehavingArchive:
         wanted |= {
             key: value
             for key, value in request.query_params.items()
-            if key not in {"limit", "offset", "StudyDate"}
+            if key not in {"limit", "offset", "includefield", "StudyDate"}
         }
         first, _, last = request.query_params.get("StudyDate", "-").partition("-")
         in_time = (first or "0") <= ds.StudyDate <= (last or "9")
@@ -74,7 +76,10 @@ class MisbehavingArchive:
             "0020000E": ds.SeriesInstanceUID,
             "00080018": ds.SOPInstanceUID,
         }
-        return {tag: {"vr": "UI", "Value": [str(uid)]} for tag, uid in uids.items()}
+        model: dict[str, Any] = {tag: {"vr": "UI", "Value": [str(uid)]} for tag, uid in uids.items()}
+        if self.counts is not None:
+            model["00201208"] = {"vr": "IS", "Value": [self.counts]}
+        return model
 
     def _retrieve(self, parts: list[str], fault: str | None) -> Response:
         named = dict(zip(parts[::2], parts[1::2], strict=True))

@@ -92,6 +92,15 @@ def test_long_lists_are_read_page_by_page(
     assert sorted(i.sop_instance_uid for i in fetching.archive.instances(STUDY)) == all_uids(pacs)
 
 
+@pytest.mark.parametrize(("told", "count"), [(99, 99), ("12", 12), (None, 7), ("many", 7), (0, 7)])
+def test_study_is_counted_as_the_service_says_else_by_its_list(
+    pacs: MisbehavingArchive, fetching: Fetching, told: Any, count: int
+) -> None:
+    pacs.counts = told
+    assert fetching.archive.count(STUDY) == count
+    assert fetching.archive.count("2.25.404") is None
+
+
 def test_instances_are_listed_by_series_where_the_study_has_no_list(
     pacs: MisbehavingArchive, fetching: Fetching
 ) -> None:
