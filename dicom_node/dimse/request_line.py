@@ -47,6 +47,17 @@ _LEAVE_S: Final = 3.0
 _LIMIT: Final = 2 << 30
 
 
+class _Asked(Negotiated):
+    """What was negotiated, as who asks sees it."""
+
+    def context(self, context_id: int) -> tuple[str, str]:
+        """As of the server; archives that send without having answered our role selection are let do."""
+        for context in self._assoc.accepted_contexts:
+            if context.context_id == context_id:
+                return str(context.abstract_syntax), str(context.transfer_syntax[0])
+        raise KeyError(context_id)
+
+
 class RequestLine:
     """The connection of an association that is held still (`association.associated`).
 
@@ -62,7 +73,7 @@ class RequestLine:
         self._assoc = assoc
         self._name = name
         self._timeouts = timeouts
-        self._negotiated = Negotiated(assoc)
+        self._negotiated = _Asked(assoc)
         assoc.dul.kill_dul()
         assoc.dul.join()
         self._connection = assoc.dul.socket.socket
@@ -118,9 +129,7 @@ class RequestLine:
         self._send(context.context_id, command_set(command), is_command=True)
         self._send(context.context_id, identifier, is_command=False)
         try:
-            for response in self._until_final(tick):
-                if response.number(0x0120) == message_id:
-                    yield response
+            yield from self._until_final(message_id, tick)
         except (NodeError, GeneratorExit):
             raise
         except Exception:
@@ -148,12 +157,14 @@ class RequestLine:
             self._connection.sendall(_ABORTED)
         self._close()
 
-    def _until_final(self, tick: Callable[[], object]) -> Iterator[Response]:
+    def _until_final(self, message_id: int, tick: Callable[[], object]) -> Iterator[Response]:
         limit_s = self._timeouts.dimse_s
         seen, deadline = None, time.monotonic() + limit_s
         while True:
             if self._responses:
                 response = self._responses.popleft()
+                if response.number(0x0120) != message_id:
+                    continue
                 yield response
                 if response.is_final:
                     return

@@ -86,7 +86,7 @@ class StrangeArchive:
 
     ae_title = "STRANGE"
 
-    def __init__(self, series=(), move_to=None):
+    def __init__(self, series=(), move_to=None, ssl_context=None):
         self.port = take_port()
         self.reset(series, move_to)
         ae = AE(ae_title=self.ae_title)
@@ -107,6 +107,7 @@ class StrangeArchive:
         self._server = ae.start_server(
             ("127.0.0.1", self.port),
             block=False,
+            ssl_context=ssl_context,
             evt_handlers=[
                 (evt.EVT_C_FIND, self._find),
                 (evt.EVT_C_GET, self._get),

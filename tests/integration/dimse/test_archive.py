@@ -1,16 +1,20 @@
 """An archive over DIMSE that misbehaves."""
 
 import json
+import ssl
 import time
+from dataclasses import replace
 from datetime import date
 
 import pytest
 import yaml
 from archive_bench import MOVE, Taken, archive_of, fetch, strange, strange_archive, study, uids
+from query_archives import StrangeArchive
 from typer.testing import CliRunner
 
 from dicom_node.cli.main import app
 from dicom_node.dimse.association import Address
+from dicom_node.dimse.tls import TlsFiles, TlsPeer
 from dicom_node.domain.errors import ArchiveFailed, ArchiveRefused, OutOfResources, StorageFailure
 from dicom_node.domain.pull import StudyQuery
 
@@ -205,6 +209,20 @@ def test_cancelled_retrieval_is_cancelled_at_the_archive_too(strange):
         fetch(archive_of(pacs), 11, taken)
     assert pacs.cancelled == 1
     assert len(taken.streams) < 40
+
+
+def test_study_is_got_over_tls(authority, server_certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server_certificate.certificate_file, server_certificate.key_file)
+    pacs = StrangeArchive(study(11, series=1), ssl_context=context)
+    try:
+        files = TlsFiles(authorities=authority.certificate_file)
+        pacs.address = replace(pacs.address, tls=TlsPeer("pacs", files))
+        taken, failure = fetch(archive_of(pacs), 11)
+    finally:
+        pacs.stop()
+    assert failure is None
+    assert set(taken.streams) == uids(11, series=1)
 
 
 def test_every_storage_sop_class_is_proposed_where_the_archive_names_none(strange):
