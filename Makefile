@@ -9,7 +9,7 @@ BIN := .venv/bin
 
 export PYTHON TORCH TORCH_INDEX
 
-.PHONY: help setup setup-dev setup-bench debian viewer demo serve test lint conformance check bench lock clean
+.PHONY: help setup setup-dev setup-bench debian viewer demo serve test lint conformance check bench fuzz soak lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */\1\t/' | expand -t 12
@@ -50,7 +50,14 @@ check:
 	@$(BIN)/lint-imports --no-logo
 
 bench: debian setup-bench  ## measure, next to Orthanc (where it is installed) and other de-identifiers
-	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python "$$program" || exit 1; done
+	@for program in $(filter-out benchmarks/soak.py,$(wildcard benchmarks/*.py)); do echo "== $$program"; $(BIN)/python "$$program" || exit 1; done
+
+fuzz: setup-dev  ## damage PDU streams and data sets for some minutes; another FUZZ_SEED draws others
+	@DICOM_NODE_FUZZ_SCALE=$${FUZZ_SCALE:-40} DICOM_NODE_FUZZ_SEED=$${FUZZ_SEED:-1000000} \
+		$(BIN)/pytest tests/property/dimse -o timeout=3600 -q
+
+soak: debian setup-dev  ## send, kill and count; SOAK_MINUTES=30
+	@$(BIN)/python benchmarks/soak.py --minutes $${SOAK_MINUTES:-3}
 
 lock: setup-bench  ## write requirements.lock anew from what .venv holds
 	@$(BIN)/python scripts/lock.py

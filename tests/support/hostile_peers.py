@@ -67,7 +67,7 @@ class HostilePeer:
     def associate(self):
         self.send(associate_request(self.called, "HOSTILE"))
         kind, _ = self.read()
-        assert kind == 0x02, f"PDU type {kind:#04x}"
+        assert kind == 0x02, f"PDU type {kind}"
 
     def read(self):
         """(type, body) of the next PDU; (None, b"") where the connection ended."""

@@ -73,15 +73,25 @@ class RawAssociation:
         transfer_syntax=ExplicitVRLittleEndian,
     ):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.socket.sendall(_request(called, calling, abstract_syntax, transfer_syntax))
-        kind, body = self.read()
-        assert kind == 0x02, body
+        try:
+            self.socket.sendall(_request(called, calling, abstract_syntax, transfer_syntax))
+            kind, body = self.read()
+            assert kind == 0x02, body
+        except BaseException:
+            self.close()
+            raise
         self.context_result = body[body.index(b"\x21\x00", 68) + 6]
 
     def read(self):
         """(type, body) of the next PDU."""
-        kind, length = struct.unpack(">BxL", self.socket.recv(6, socket.MSG_WAITALL))
-        return kind, self.socket.recv(length, socket.MSG_WAITALL)
+        kind, length = struct.unpack(">BxL", self._take(6))
+        return kind, self._take(length)
+
+    def _take(self, count):
+        data = self.socket.recv(count, socket.MSG_WAITALL)
+        if len(data) < count:
+            raise ConnectionError("the node closed the connection")
+        return data
 
     def store(self, encoded, sop_class, sop_instance):
         """(status, error comment) for an encoded data set."""

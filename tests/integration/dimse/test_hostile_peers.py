@@ -54,6 +54,9 @@ def attacked(crowd):
 
     for peer in peers:
         peer.close()
+    # Before that the node may refuse more connections of one host.
+    eventually(lambda: not serving(), 10, "the end of all threads that served")
+    for peer in peers:
         again = HostilePeer(crowd.port, crowd.ae_title)
         again.instance, again.encoded = peer.instance, peer.encoded
         store(again)
@@ -71,7 +74,8 @@ def store(peer):
     peer.close()
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+# The thousand connections take long, and meet a whole node in tests/faults.
+@pytest.mark.parametrize("name", sorted(ATTACKS.keys() - {"a thousand connections"}))
 def test_attack_ends_its_association_and_nothing_else(attacked, name):
     ATTACKS[name](attacked())
 
