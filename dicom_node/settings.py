@@ -5,7 +5,6 @@ Variables nest with two underscores: `DICOM_NODE_HTTP__PORT=8081`. They win over
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -13,6 +12,7 @@ from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from dicom_node.domain.errors import ConfigurationError
+from dicom_node.settings_base import is_loopback
 from dicom_node.settings_delivery import DestinationSettings
 from dicom_node.settings_dimse import DimseSettings
 from dicom_node.settings_notifications import NotificationSettings
@@ -110,21 +110,22 @@ class Settings(BaseSettings):
                 f"{name} is a source in dicomweb.sources, and a peer in dimse.peers with `retrieve`: a pull"
                 " would not say which is meant. Take one away, or give the source another name"
             )
-        if self.auth.mode == "none" and not _is_loopback(self.http.host):
+        return self
+
+    @model_validator(mode="after")
+    def _safe(self) -> Settings:
+        if self.auth.mode == "none" and not is_loopback(self.http.host):
             raise ValueError(
                 f"http.host is {self.http.host} and auth.mode is none: without accounts the node serves"
                 " loopback only. Set http.host to 127.0.0.1 (put a proxy with a login in front for others)"
             )
+        dimse = self.dimse
+        if not is_loopback(dimse.host) and not dimse.knows_callers and set(dimse.other_services) - {"store"}:
+            raise ValueError(
+                f"dimse.host is {dimse.host} and dimse.other_services lets any caller read what the node"
+                " holds: set dimse.allow_list to true, or other_services to [store]"
+            )
         return self
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:

@@ -99,6 +99,12 @@ class DimseSettings(Section):
     query: QuerySettings = QuerySettings()
     commitment: CommitmentSettings = CommitmentSettings()
 
+    @property
+    def knows_callers(self) -> bool:
+        """Whether a caller is somebody in particular: on a list, or by a certificate, wherever it calls."""
+        by_certificate = self.tls is not None and self.tls.client_certificates == "required"
+        return self.allow_list or bool(self.users) or (by_certificate and self.port is None)
+
     @field_validator("private_sop_classes")
     @classmethod
     def _uids(cls, value: bool | tuple[str, ...]) -> bool | tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dicom_node.app.peers import build_address
 from dicom_node.app.secrets import secret_of
 from dicom_node.dimse.admission import Admission, Peer
 from dicom_node.dimse.limits import CountedLimits, PeerLimits, TotalLimits
@@ -14,7 +15,26 @@ from dicom_node.dimse.user_identity import KnownUser
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dicom_node.settings import Settings
     from dicom_node.settings_dimse import DimseSettings, PeerSettings, UserSettings
+
+
+def check_dimse(settings: Settings) -> None:
+    """Look whether certificates, keys and passcodes can be read, those for calling peers too.
+
+    Raises
+    ------
+    ConfigurationError
+        If one cannot; the message names it.
+    """
+    dimse = settings.dimse
+    build_tls(dimse)
+    for whose, users in (("dimse", dimse.users), *((f"peer {p.name}", p.users) for p in dimse.peers)):
+        for user in _users(whose, users):
+            if user.passcode is not None:
+                user.passcode()
+    for peer in dimse.peers:
+        build_address(settings, peer)
 
 
 def build_admission(dimse: DimseSettings) -> Admission:

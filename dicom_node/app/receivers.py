@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import structlog
+
+from dicom_node.app.admission import check_dimse
 from dicom_node.app.dimse import build_scp
+from dicom_node.app.exposure import exposures
 from dicom_node.app.receiver_edge import build_edge
 from dicom_node.app.receiver_pool import ReceiverPool
 
 if TYPE_CHECKING:
     from dicom_node.ports.operation import Metrics
     from dicom_node.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 #: More receivers than this wait for the disk, whatever the machine.
 _MOST = 8
@@ -49,7 +56,16 @@ class ReceivingHere:
 
 
 def build_receivers(settings: Settings, metrics: Metrics) -> ReceivingHere | ReceiverPool:
-    """What `dimse.receivers` asks for, not started."""
+    """What `dimse.receivers` asks for, not started; says loudly what is open further than it looks.
+
+    Raises
+    ------
+    ConfigurationError
+        If a certificate, a key or a passcode cannot be read.
+    """
+    check_dimse(settings)
+    for text in exposures(settings.dimse, datetime.now(UTC)):
+        log.warning("dimse.exposed", reason=text)
     asked = settings.dimse.receivers
     count = usual_count() if asked == "auto" else asked
     return ReceiverPool(settings, count, metrics) if count else ReceivingHere(settings, metrics)

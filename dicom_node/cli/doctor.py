@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import typer
 
 import dicom_node
 from dicom_node.cli.options import ConfigOption, settings_from
+from dicom_node.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +23,21 @@ PACKAGES = ("dicom_node", "dicomweb", "inference", "anonymizer", "viewer")
 
 def doctor(config: ConfigOption = None) -> None:
     """Check packages, configuration, models, viewer and programs; exit code 1 where one must be mended."""
+    from dicom_node.app.exposure import exposures
+
     failed = False
-    for good, required, text in (*_packages(), *_configuration(config), *_models(), *_viewer(), *_programs()):
+    for good, required, text in (
+        *_packages(),
+        *_configuration(config),
+        *_dimse(config),
+        *_models(),
+        *_viewer(),
+        *_programs(),
+    ):
         failed |= required and not good
         typer.echo(f"{'ok      ' if good else 'MISSING ' if required else 'optional'}  {text}")
+    for text in exposures(settings_from(config).dimse, datetime.now(UTC)):
+        typer.echo(f"warning   DICOM: {text}")
     if failed:
         raise typer.Exit(1)
 
@@ -42,6 +55,18 @@ def _packages() -> Iterator[tuple[bool, bool, str]]:
 def _configuration(config: Path | None) -> Iterator[tuple[bool, bool, str]]:
     settings = settings_from(config)
     yield True, True, f"configuration, data in {settings.node.data_dir}"
+
+
+def _dimse(config: Path | None) -> Iterator[tuple[bool, bool, str]]:
+    from dicom_node.app.admission import check_dimse
+
+    settings = settings_from(config)
+    try:
+        check_dimse(settings)
+    except ConfigurationError as exc:
+        yield False, True, f"DICOM: {exc}"
+    else:
+        yield True, True, f"DICOM, {len(settings.dimse.peers)} peers: `dicom-node echo` calls them"
 
 
 def _models() -> Iterator[tuple[bool, bool, str]]:

@@ -10,8 +10,10 @@ from dicom_node.cli import (
     anonymize,
     audit,
     database,
+    deliveries,
     demo,
     doctor,
+    echo,
     find,
     models,
     notifications,
@@ -38,6 +40,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("send")(send.send)
+app.command("echo")(echo.echo)
 app.command("find")(find.find)
 app.command("pull")(pull.pull)
 app.command("studies")(studies.studies)
@@ -46,6 +49,7 @@ app.command("purge")(purge.purge)
 app.command("reconcile")(reconcile.reconcile)
 app.command("doctor")(doctor.doctor)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(worklist.app, name="worklist")
 app.add_typer(models.app, name="models")
