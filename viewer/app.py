@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from fastapi.staticfiles import StaticFiles
 
+from viewer.api import deliveries as deliveries_api
 from viewer.api import docs, notifications, quarantine, studies, study_records, upload
 from viewer.api import ledger as ledger_api
 from viewer.api import pulls as pulls_api
 from viewer.api import reconciliation as reconciliation_api
 from viewer.api.document import install_document
-from viewer.dashboard import pages, pull_pages, quarantine_pages, reconciliation_pages
+from viewer.dashboard import delivery_pages, pages, pull_pages, quarantine_pages, reconciliation_pages
 from viewer.dashboard.render import create_renderer
 from viewer.dashboard.series_names import SeriesNames
 from viewer.headers import SecurityHeaders
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from dicom_node.ports.catalog import Catalog
+    from dicom_node.ports.delivery import DeliveryDesk
     from dicom_node.ports.identity import Pseudonymizer
     from dicom_node.ports.ingest import Receiver
     from dicom_node.ports.ledger import Ledger
@@ -51,6 +53,7 @@ def install(
     node_info: NodeInfo,
     catalog: Catalog | None = None,
     pulls: Pulls | None = None,
+    deliveries: DeliveryDesk | None = None,
     notifier: Notifications | None = None,
     ledger: Ledger | None = None,
     reconciliation: ReconciliationIndex | None = None,
@@ -70,6 +73,8 @@ def install(
         Names result series on the pages by their Series Description; without it, by their kind.
     pulls
         Fetches studies from archives; without it there is no `/api/pulls`, and no page about it.
+    deliveries
+        Brings results to destinations; without it there is no `/api/deliveries`, and no page about it.
     ledger
         What became of instances and results; without it there is no `/api/studies/{id}/ledger`.
     reconciliation
@@ -90,6 +95,9 @@ def install(
     if pulls is not None:
         app.include_router(pulls_api.create_router(pulls, audit))
         app.include_router(pull_pages.create_router(pulls, render))
+    if deliveries is not None:
+        app.include_router(deliveries_api.create_router(deliveries))
+        app.include_router(delivery_pages.create_router(deliveries, render))
     if ledger is not None:
         app.include_router(ledger_api.create_router(ledger))
     if reconciliation is not None:

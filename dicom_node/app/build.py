@@ -112,6 +112,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             review=built.review,
             complete=monitor.complete,
             pulls=pulls,
+            deliveries=desk,
             notifier=built.notifier,
             ledger=services.ledger,
             reconciliation=built.reconciliation,

@@ -192,7 +192,7 @@ def build_services(settings: Settings) -> Built:
         announcer=notifier,
         inputs_s=settings.retention.inputs_s,
         deliveries=SqlDeliveries(database),
-        confirmers=build_confirmers(settings),
+        confirmers=build_confirmers(settings, commitments),
         transcode=lossless,
         purge_undelivered=settings.retention.purge_undelivered,
     )

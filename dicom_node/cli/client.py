@@ -108,6 +108,24 @@ class NodeClient:
             answer = self._ask("POST", "/api/notifications/retry", json={"listener": listener})
         return int(answer["queued"])
 
+    def deliveries(self, **query: str | int | None) -> list[dict[str, Any]]:
+        """One page of `/api/deliveries`."""
+        params = {key: value for key, value in query.items() if value is not None}
+        return list(self._get("/api/deliveries", params)["deliveries"])
+
+    def destinations(self) -> list[dict[str, Any]]:
+        """Destinations with their circuit breakers."""
+        return list(self._get("/api/deliveries/destinations")["destinations"])
+
+    def decide_deliveries(self, action: str, which: dict[str, Any]) -> int:
+        """Retry or discard dead letters; how many."""
+        return int(self._ask("POST", f"/api/deliveries/{action}", json=which)["count"])
+
+    def send_results(self, study_id: str, destination: str) -> dict[str, Any]:
+        """Queue a study's results for a destination; the delivery."""
+        body = {"study_id": study_id, "destination": destination}
+        return dict(self._ask("POST", "/api/deliveries/send", json=body))
+
     def workitems(self, **query: str | int | None) -> list[dict[str, Any]]:
         """Work items, each as DICOM JSON."""
         params = {key: value for key, value in query.items() if value is not None}

@@ -23,7 +23,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "model_runs": ("Model runs", ("model", "status")),
     "results_kept_back": ("Result objects that the output gate kept back", ()),
     "deliveries": ("Delivery attempts", ("destination", "status")),
-    "objects_delivered": ("Result objects that were sent, by what became of them", ("destination", "outcome")),
+    "objects_delivered": ("Result objects, by what came of sending", ("destination", "outcome")),
     "notifications": ("Messages to listeners, by what came of a try", ("listener", "outcome")),
     "studies_ended": ("Studies that ended", ("state",)),
     "studies_purged": ("Studies whose inputs were purged", ()),

@@ -193,6 +193,7 @@ def http_routes():
             review=None,
             complete=None,
             pulls=object(),
+            deliveries=object(),
             notifier=object(),
             ledger=object(),
             reconciliation=object(),

@@ -76,9 +76,10 @@ RUNS: dict[RunStatus, str] = {
 
 DELIVERIES: dict[DeliveryStatus, str] = {
     DeliveryStatus.PENDING: "waiting",
-    DeliveryStatus.SENT: "sent, not confirmed yet",
+    DeliveryStatus.SENT: "sent",
     DeliveryStatus.CONFIRMED: "confirmed",
     DeliveryStatus.FAILED: "given up",
+    DeliveryStatus.DISCARDED: "discarded",
 }
 
 
