@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from anonymizer.context import StudyContext
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from anonymizer.report import InstanceReport
     from anonymizer.restore import Restorer
     from anonymizer.uids import UidMapper
+
+
+#: Pseudonyms that are remembered.
+_KNOWN_UIDS = 4096
 
 
 class SystemClock:
@@ -115,10 +120,12 @@ class UidAdapter:
 
     def __init__(self, mapper: UidMapper) -> None:
         self._mapper = mapper
+        # Every instance names its study and series again.
+        self._pseudonym = lru_cache(_KNOWN_UIDS)(mapper.pseudonym)
 
     def uid(self, original: str) -> str:
         """See `ports.Pseudonymizer.uid`."""
-        return self._mapper.pseudonym(original)
+        return self._pseudonym(original)
 
     def derived_uid(self, *parts: str) -> str:
         """See `ports.Pseudonymizer.derived_uid`."""

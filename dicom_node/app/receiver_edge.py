@@ -24,6 +24,7 @@ from dicom_node.pipeline.tally import ArrivalTally
 from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import BlobRouter, EncryptedBlobs, PlainBlobs
 from dicom_node.storage.keys import KeyStore
+from dicom_node.storage.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ def build_edge(settings: Settings, metrics: Metrics) -> DimseEdge:
     watermark = open_watermark(settings)
     database = open_database(settings.database_url)
     keys = KeyStore(data_dir / "keys" / "slots", master)
-    spool = EncryptedBlobs(data_dir / "spool", "spool", keys)
+    spool = Spool(data_dir / "spool", "spool", keys)
     work = EncryptedBlobs(data_dir / "work", "work", keys)
     results = PlainBlobs(data_dir / "results", "results")
     pseudonymizer = UidAdapter(UidMapper(master.derive("pseudonyms")))

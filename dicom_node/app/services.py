@@ -38,6 +38,7 @@ from dicom_node.pipeline.services import Services, Stores
 from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import BlobRouter, EncryptedBlobs, PlainBlobs
 from dicom_node.storage.keys import KeyStore
+from dicom_node.storage.spool import Spool
 from dicomweb.attributes import DicomJsonReader
 from dicomweb.client.transcoding import lossless
 from inference.encode.encoder import Encoder
@@ -129,7 +130,7 @@ def build_services(settings: Settings) -> Built:
     commitments = SqlCommitments(database, clock, master.derive("commitments"))
     keys = KeyStore(data_dir / "keys" / "slots", master)
     quarantine_keys = KeyStore(data_dir / "keys" / "quarantine", master)
-    spool = EncryptedBlobs(data_dir / "spool", "spool", keys, watermark)
+    spool = Spool(data_dir / "spool", "spool", keys)
     # Without the watermark: on a full disk a study must still reach the purge that frees room.
     work = EncryptedBlobs(data_dir / "work", "work", keys)
     quarantine = EncryptedBlobs(data_dir / "quarantine", "quarantine", quarantine_keys)

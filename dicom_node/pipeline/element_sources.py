@@ -34,6 +34,9 @@ class ElementSource(Protocol):
     def at_end(self) -> bool:
         """Whether nothing is left."""
 
+    def window(self) -> tuple[bytes, int]:
+        """Bytes that are at hand, and where in them the next one is; perhaps none."""
+
 
 class PlainSource:
     """A seekable stream from its current position on.
@@ -80,6 +83,10 @@ class PlainSource:
     def at_end(self) -> bool:
         """See `ElementSource.at_end`."""
         return self.position >= self._end
+
+    def window(self) -> tuple[bytes, int]:
+        """See `ElementSource.window`."""
+        return self._buffer, min(self._offset, len(self._buffer))
 
     def _fill(self, count: int) -> None:
         position = self.position
@@ -134,6 +141,10 @@ class InflatingSource:
             if not self._more():
                 return True
         return False
+
+    def window(self) -> tuple[bytes, int]:
+        """See `ElementSource.window`."""
+        return self._buffer, self._offset
 
     def _more(self) -> bool:
         """Inflate the next chunk behind what is not yet consumed; False at the end of the stream."""

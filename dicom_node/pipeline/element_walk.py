@@ -23,6 +23,11 @@ _SHORT_VRS = frozenset(
     }
 )  # fmt: skip
 _UNDEFINED = 0xFFFFFFFF
+#: Tag and 16-bit length as little endian has them, and a 32-bit length.
+_EXPLICIT = struct.Struct("<L2sH")
+_LENGTH = struct.Struct("<L")
+#: Groups that are no elements of a data set: commands, File Meta, delimiters.
+_SPECIAL_GROUPS = frozenset({0x0000, 0x0002, 0xFFFE})
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 #: Deeper nesting than any real object has; without a bound a few kilobytes could nest thousands deep.
 _MAX_DEPTH = 100
@@ -64,7 +69,12 @@ def _level(kind: _Kind, encoding: Encoding) -> _Level:
     )
 
 
-def walk(source: ElementSource, encoding: Encoding, wanted: frozenset[int]) -> dict[int, bytes]:
+def walk(
+    source: ElementSource,
+    encoding: Encoding,
+    wanted: frozenset[int],
+    values: dict[int, bytes] | None = None,
+) -> dict[int, bytes]:
     """Step through a whole data set and return the values of some top-level elements.
 
     Sequences and encapsulated pixel data of undefined length are walked through to their delimiters at
@@ -74,6 +84,8 @@ def walk(source: ElementSource, encoding: Encoding, wanted: frozenset[int]) -> d
     ----------
     wanted
         Tags as `group << 16 | element`.
+    values
+        What is found is put here too, so that it is known even where the data set breaks off.
 
     Returns
     -------
@@ -91,10 +103,14 @@ def walk(source: ElementSource, encoding: Encoding, wanted: frozenset[int]) -> d
     ----------
     PS3.5 §7.1, §7.5, §A.4.
     """
-    values: dict[int, bytes] = {}
+    values = {} if values is None else values
     stack = [_level(_Kind.ELEMENTS, encoding)]
+    stops = frozenset((tag & 0xFFFF) << 16 | tag >> 16 for tag in wanted)
     while True:
         level = stack[-1]
+        if level.kind is _Kind.ELEMENTS and not encoding.big_endian:
+            window, start = source.window()
+            source.skip(_plain_run(window, start, level.implicit_vr, stops) - start)
         if len(stack) == 1 and source.at_end():
             return values
         group, element = level.tag.unpack(source.take(4))
@@ -108,6 +124,40 @@ def walk(source: ElementSource, encoding: Encoding, wanted: frozenset[int]) -> d
             stack.pop()
         else:
             _step_element(source, stack, tag, wanted, values)
+
+
+def _plain_run(window: bytes, start: int, implicit_vr: bool, stops: frozenset[int]) -> int:
+    """Where in the window the first element begins that is anything but stepped over.
+
+    Most elements have a length, lie in the window with their value, and nobody asks for them. What is left
+    to `walk` is everything else: what is wanted, nested, long, or wrong.
+
+    Parameters
+    ----------
+    stops
+        Wanted tags as the number that their four bytes make, little endian.
+    """
+    end = len(window)
+    position = start
+    while position + 8 <= end:
+        tag, vr, length = _EXPLICIT.unpack_from(window, position)
+        if tag & 0xFFFF in _SPECIAL_GROUPS or tag in stops:
+            break
+        following = position + 8
+        if implicit_vr:
+            (length,) = _LENGTH.unpack_from(window, position + 4)
+        elif vr in _LONG_VRS:
+            if following + 4 > end:
+                break
+            (length,) = _LENGTH.unpack_from(window, following)
+            following += 4
+        elif vr not in _SHORT_VRS:
+            break
+        following += length
+        if following > end:  # an undefined length, too
+            break
+        position = following
+    return position
 
 
 def _step_item(source: ElementSource, stack: list[_Level], tag: int) -> None:

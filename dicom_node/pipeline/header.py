@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from dicom_node.domain.errors import (
     InvalidInstance,
     MissingIdentifier,
     SopClassMismatch,
+    TruncatedDataset,
     UnsupportedTransferSyntax,
 )
 from dicom_node.domain.instance import InstanceHeader
@@ -92,31 +94,75 @@ def scan(stream: BinaryIO) -> ScannedInstance:
     ----------
     PS3.10 §7.1, PS3.5 §7 and §9.
     """
+    found = _Found()
+    _read(stream, found)
+    return ScannedInstance(found.header(), found.offset, found.size)
+
+
+def scan_beginning(beginning: bytes) -> ScannedInstance | None:
+    """Read the identifiers from the beginning of an instance; `None` where they do not all stand in it.
+
+    Whether the rest is whole, and names no other identifiers, `scan` will say.
+
+    Returns
+    -------
+    ScannedInstance or None
+        Its `size` is that of the beginning.
+
+    Raises
+    ------
+    InvalidInstance, MissingIdentifier, SopClassMismatch, UnsupportedTransferSyntax
+    """
+    found = _Found()
+    try:
+        _read(io.BytesIO(beginning), found)
+    except TruncatedDataset:
+        # The last of them by tag; a data set is in the order of tags.
+        if not _WANTED - {_MODALITY_TAG} <= found.values.keys():
+            return None
+    return ScannedInstance(found.header(), found.offset, found.size)
+
+
+def _read(stream: BinaryIO, found: _Found) -> None:
     stream.seek(0)
     source = PlainSource(stream)
+    found.size = source.end
     if source.end < _PREAMBLE + len(_PREFIX) or source.take(_PREAMBLE + 4)[_PREAMBLE:] != _PREFIX:
         raise InvalidInstance("the bytes are no DICOM file: no DICM prefix; send DICOM instances")
-    meta, meta_size = read_file_meta(source, _META_WANTED)
-    transfer_syntax = _uid(meta, _TRANSFER_SYNTAX)
+    found.meta, meta_size = read_file_meta(source, _META_WANTED)
+    transfer_syntax = _uid(found.meta, _TRANSFER_SYNTAX)
     if transfer_syntax not in transfer_syntaxes():
         raise UnsupportedTransferSyntax("the transfer syntax is not supported; send a standard one")
-    offset = _PREAMBLE + len(_PREFIX) + meta_size
-    values = walk(_dataset(stream, offset, transfer_syntax), _encoding(transfer_syntax), _WANTED)
-    header = InstanceHeader(
-        study_instance_uid=_uid(values, _STUDY),
-        series_instance_uid=_uid(values, _SERIES),
-        sop_instance_uid=_uid(values, _SOP_INSTANCE),
-        sop_class_uid=_uid(values, _SOP_CLASS),
-        transfer_syntax_uid=transfer_syntax,
-        modality=_modality(values.get(_MODALITY_TAG)),
-    )
-    for tag, value in (
-        (_META_SOP_CLASS, header.sop_class_uid),
-        (_META_SOP_INSTANCE, header.sop_instance_uid),
-    ):
-        if meta.get(tag) and _text(meta[tag]) != value:
-            raise SopClassMismatch("File Meta and data set name different instances; repair the file")
-    return ScannedInstance(header, offset, source.end)
+    found.offset = _PREAMBLE + len(_PREFIX) + meta_size
+    walk(_dataset(stream, found.offset, transfer_syntax), _encoding(transfer_syntax), _WANTED, found.values)
+
+
+class _Found:
+    """What was read of an instance, so far."""
+
+    def __init__(self) -> None:
+        self.meta: dict[int, bytes] = {}
+        self.values: dict[int, bytes] = {}
+        self.offset = 0
+        self.size = 0
+
+    def header(self) -> InstanceHeader:
+        """The identifiers, checked."""
+        header = InstanceHeader(
+            study_instance_uid=_uid(self.values, _STUDY),
+            series_instance_uid=_uid(self.values, _SERIES),
+            sop_instance_uid=_uid(self.values, _SOP_INSTANCE),
+            sop_class_uid=_uid(self.values, _SOP_CLASS),
+            transfer_syntax_uid=_uid(self.meta, _TRANSFER_SYNTAX),
+            modality=_modality(self.values.get(_MODALITY_TAG)),
+        )
+        for tag, value in (
+            (_META_SOP_CLASS, header.sop_class_uid),
+            (_META_SOP_INSTANCE, header.sop_instance_uid),
+        ):
+            if self.meta.get(tag) and _text(self.meta[tag]) != value:
+                raise SopClassMismatch("File Meta and data set name different instances; repair the file")
+        return header
 
 
 def _dataset(stream: BinaryIO, offset: int, transfer_syntax: str) -> ElementSource:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dicom_node.ports.notification import Announcer
     from dicom_node.ports.operation import AuditLog, Clock, Metrics
     from dicom_node.ports.quarantine import Quarantine
-    from dicom_node.ports.stores import BlobStore, DataKeys
+    from dicom_node.ports.stores import BlobStore, DataKeys, Spool
     from dicom_node.ports.studies import StudyIndex
 
 
@@ -45,7 +45,7 @@ class Stores:
         Folder for arrays on their way to a model process.
     """
 
-    spool: BlobStore
+    spool: Spool
     work: BlobStore
     quarantine: BlobStore
     results: BlobStore

@@ -22,8 +22,29 @@ class Receiver(Protocol):
         UnsupportedTransferSyntax, OutOfResources, StorageFailure
         """
 
+    def begin(
+        self, source: str, sop_class_uid: str | None = None, sop_instance_uid: str | None = None
+    ) -> Arrival:
+        """Take an instance in part by part, in bounded memory; see `IncomingInstance` for the parameters."""
+
     def check_capacity(self, size: int = 0) -> None:
         """Raise `OutOfResources` where the disk watermark is reached, or would be by `size` bytes more."""
+
+
+class Arrival(Protocol):
+    """An instance on its way in: completed or abandoned in the end."""
+
+    def write(self, part: bytes | bytearray | memoryview) -> None:
+        """Add the next bytes of the Part 10 stream; what is wrong with them is `complete`'s to raise."""
+
+    def complete(self) -> Receipt:
+        """Make it durable; see `Receiver.receive`, which raises the same.
+
+        An instance whose study is purged while it arrives is a `StorageFailure`.
+        """
+
+    def abandon(self) -> None:
+        """Leave nothing of it."""
 
 
 class Watermark(Protocol):

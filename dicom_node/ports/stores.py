@@ -70,6 +70,44 @@ class BlobStore(Protocol):
         """
 
 
+class BlobWriter(Protocol):
+    """A new blob on its way: committed or abandoned in the end."""
+
+    def write(self, part: bytes | bytearray | memoryview) -> None:
+        """Add bytes at the end.
+
+        Raises
+        ------
+        OutOfResources, StorageFailure
+        """
+
+    def commit(self, part: bytes | bytearray | memoryview = b"") -> str:
+        """Add the last bytes and make it durable; return its ref.
+
+        Raises
+        ------
+        OutOfResources, StorageFailure
+            Then `abandon` is still to be called.
+        """
+
+    def abandon(self) -> None:
+        """Leave nothing of it; nothing happens after `commit` returned, or the second time."""
+
+
+class Spool(BlobStore, Protocol):
+    """A store of instances as they arrive."""
+
+    def create(self, slot: Slot, name: str) -> BlobWriter:
+        """Begin a blob under `name`, or a longer name that begins with it where that is taken.
+
+        Raises
+        ------
+        SlotExpired
+            If the slot was purged.
+        OutOfResources, StorageFailure
+        """
+
+
 class DataKeys(Protocol):
     """Data keys of slots; wrapped by the node's master key at rest."""
 

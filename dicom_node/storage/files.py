@@ -7,10 +7,11 @@ import itertools
 import os
 from typing import TYPE_CHECKING
 
+from dicom_node.storage.file_systems import names_are_ordered
 from dicom_node.storage.paths import fsync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 
@@ -34,6 +35,7 @@ class AtomicFiles:
         self._stem = f"{self.temporary}/.{os.getpid()}-{os.urandom(6).hex()}-"
         self._numbers = itertools.count()
         self._known: set[str] = set()
+        self._names_are_ordered = names_are_ordered(self.temporary)
 
     def write(
         self, folder: str, name: str, pieces: Iterable[bytes], *, before_folder: Callable[[], None]
@@ -71,7 +73,35 @@ class AtomicFiles:
         except BaseException:
             _unlink_quietly(target if named else temporary)
             raise
-        fsync_folder(f"{self._root}/{folder}")
+        if not named or not self._names_are_ordered:
+            fsync_folder(f"{self._root}/{folder}")
+
+    def create(self, folder: str, name: str, *, before_folder: Callable[[], None]) -> NewFile:
+        """Make `<root>/<folder>/<name>` for this caller alone; where that is taken, one with a longer name.
+
+        It is under its name from the start: nobody knows that before `NewFile.commit` returned, so what a
+        crash leaves harms nothing. That takes one change of a folder, where a temporary file takes three.
+
+        Raises
+        ------
+        OSError
+        """
+        if folder not in self._known:
+            self._make(folder)
+        try:
+            return self._create(folder, name)
+        except FileExistsError:
+            stem, dot, ending = name.rpartition(".")
+            return self._create(folder, f"{stem}-{os.urandom(6).hex()}{dot}{ending}")
+        except FileNotFoundError:
+            before_folder()
+            self._make(folder)
+            return self._create(folder, name)
+
+    def _create(self, folder: str, name: str) -> NewFile:
+        path = f"{self._root}/{folder}/{name}"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return NewFile(descriptor, path, sync_folder=not self._names_are_ordered)
 
     def _name_first(self, temporary: str, target: str) -> bool:
         """Give a new file its name before its fsync, so that one journal commit holds both.
@@ -115,6 +145,60 @@ class AtomicFiles:
             # Also where it was there: another thread may have made it and not come to this line yet.
             fsync_folder(parent)
         self._known.add(folder)
+
+
+class NewFile:
+    """A file that one caller writes: committed or abandoned in the end, never neither.
+
+    Attributes
+    ----------
+    name
+        Within its folder.
+    """
+
+    def __init__(self, descriptor: int, path: str, *, sync_folder: bool) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self._sync_folder = sync_folder
+        self._open = True
+        self.name = path.rpartition("/")[2]
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Add bytes at the end.
+
+        Raises
+        ------
+        OSError
+        """
+        written = os.writev(self._descriptor, pieces)
+        if written < sum(map(len, pieces)):
+            _write_all(self._descriptor, b"".join(pieces)[written:])
+
+    def commit(self) -> None:
+        """Make bytes and name durable; what fails leaves no file.
+
+        Raises
+        ------
+        OSError
+        """
+        try:
+            os.fsync(self._descriptor)
+            if self._sync_folder:
+                fsync_folder(self._path.rpartition("/")[0])
+        except BaseException:
+            self.abandon()
+            raise
+        self._close()
+
+    def abandon(self) -> None:
+        """Remove it; nothing happens the second time, or after `commit`."""
+        if self._open:
+            _unlink_quietly(self._path)
+            self._close()
+
+    def _close(self) -> None:
+        self._open = False
+        os.close(self._descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

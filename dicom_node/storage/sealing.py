@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _MAGIC: Final = b"DNEB"
 _VERSION: Final = 1
 _CHUNK_LOG2: Final = 20
+CHUNK_BYTES: Final = 1 << _CHUNK_LOG2
 HEADER_BYTES: Final = 24
 _SALT_BYTES: Final = 16
 TAG_BYTES: Final = 16
@@ -37,33 +38,54 @@ class DamagedBlob(Exception):
     """The bytes are not those that were sealed under this key and ref."""
 
 
+class Sealer:
+    """Seals the chunks of one blob, in order.
+
+    Parameters
+    ----------
+    key
+        The slot's data key, 32 bytes.
+    chunk_log2
+        Base-2 logarithm of the chunk size in bytes, 12 to 24: every chunk but the last has this size.
+
+    Attributes
+    ----------
+    header
+        What stands in front of the first chunk.
+    """
+
+    def __init__(self, key: bytes, ref: str, *, chunk_log2: int = _CHUNK_LOG2) -> None:
+        salt = os.urandom(_SALT_BYTES)
+        self.header = _MAGIC + bytes((_VERSION, chunk_log2, 0, 0)) + salt
+        self._cipher = _cipher(key, salt)
+        self._associated = self.header + ref.encode()
+        self._number = 0
+
+    def seal(self, chunk: bytes | bytearray | memoryview, *, last: bool) -> bytes:
+        """The next chunk with its tag."""
+        sealed = self._cipher.encrypt(_nonce(self._number, last=last), chunk, self._associated)
+        self._number += 1
+        return sealed
+
+
 def seal(stream: BinaryIO, key: bytes, ref: str, *, chunk_log2: int = _CHUNK_LOG2) -> Iterator[bytes]:
-    """Yield the header, then each chunk sealed.
+    """Yield the header, then each chunk sealed; see `Sealer`.
 
     Parameters
     ----------
     stream
         Read from its position to its end, a chunk at a time.
-    key
-        The slot's data key, 32 bytes.
-    chunk_log2
-        Base-2 logarithm of the chunk size in bytes, 12 to 24.
     """
-    salt = os.urandom(_SALT_BYTES)
-    header = _MAGIC + bytes((_VERSION, chunk_log2, 0, 0)) + salt
-    yield header
-    cipher = _cipher(key, salt)
-    associated = header + ref.encode()
+    sealer = Sealer(key, ref, chunk_log2=chunk_log2)
+    yield sealer.header
     size = 1 << chunk_log2
     chunk = _read_full(stream, size)
-    number = 0
     while True:
         following = _read_full(stream, size) if len(chunk) == size else b""
-        yield cipher.encrypt(_nonce(number, last=not following), chunk, associated)
+        yield sealer.seal(chunk, last=not following)
         if not following:
             return
         chunk = following
-        number += 1
 
 
 def unseal(stream: BinaryIO, key: bytes, ref: str) -> bytes:

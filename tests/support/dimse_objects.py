@@ -77,6 +77,12 @@ class FakeSpool:
         self.blobs[ref] = stream.read()
         return ref
 
+    def create(self, slot, name):
+        return FakeBlobWriter(self, slot, name)
+
+    def open(self, ref):
+        return io.BytesIO(self.read(ref))
+
     def read(self, ref):
         if ref not in self.blobs:
             raise NotFound("nothing there")
@@ -90,6 +96,25 @@ class FakeSpool:
         for ref in gone:
             del self.blobs[ref]
         return len(gone)
+
+
+class FakeBlobWriter:
+    def __init__(self, spool, slot, name):
+        self._spool, self._slot, self._name = spool, slot, name
+        self._data = b""
+
+    def write(self, part):
+        self._data += bytes(part)
+
+    def commit(self, part=b""):
+        stem, taken = self._name, 0
+        while f"spool:{self._slot.study_id}/{self._slot.epoch}/{stem}" in self._spool.blobs:
+            taken += 1
+            stem = f"{taken}-{self._name}"
+        return self._spool.write(self._slot, stem, io.BytesIO(self._data + bytes(part)))
+
+    def abandon(self):
+        self._data = b""
 
 
 class FakeIndex:

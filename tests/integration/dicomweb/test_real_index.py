@@ -19,7 +19,7 @@ from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.security.master import load_master_key
-from dicom_node.storage.blobs import EncryptedBlobs
+from dicom_node.storage.spool import Spool
 from dicom_node.storage.keys import KeyStore
 from dicom_node.storage.watermark import DiskWatermark
 
@@ -43,7 +43,7 @@ def real(support: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
     database = open_database(f"sqlite:///{folder / 'node.db'}")
     upgrade(database)
     watermark = DiskWatermark(folder, 0)
-    spool = EncryptedBlobs(folder / "spool", "spool", KeyStore(folder / "keys", master), watermark)
+    spool = Spool(folder / "spool", "spool", KeyStore(folder / "keys", master), watermark)
     index, metrics = SqlStudyIndex(database, SystemClock()), PrometheusMetrics()
     uids = UidAdapter(UidMapper(master.derive("pseudonyms")))
     receiver = ReceiveStage(index, spool, uids, watermark, metrics)

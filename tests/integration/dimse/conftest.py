@@ -16,8 +16,8 @@ from dicom_node.index.tables.studies import instances
 from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.security.master import load_master_key
-from dicom_node.storage.blobs import EncryptedBlobs
 from dicom_node.storage.keys import KeyStore
+from dicom_node.storage.spool import Spool
 
 #: Keywords of `Admission`.
 _POLICY = {"peers", "allow_list", "require_called_ae_title", "other_services", "users"}
@@ -35,7 +35,7 @@ class Node:
         upgrade(self.database)
         # Real but for the free bytes: tests fill no disk.
         self.watermark = FakeWatermark()
-        self.spool = EncryptedBlobs(
+        self.spool = Spool(
             folder / "spool", "spool", KeyStore(folder / "keys" / "slots", master), self.watermark
         )
         self.metrics = PrometheusMetrics()

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from dicom_node.domain.errors import StorageFailure
-from dicom_node.index.database import Interfered, drive, driving, open_database, transact
+from dicom_node.index.database import Interfered, drive, open_database, transact
 from dicom_node.index.write_lock import WriteLock
 
 HOLDER = """
@@ -58,9 +58,12 @@ def test_a_writer_waits_for_another_process_and_sees_what_it_wrote(engine, url):
 
 
 def test_nothing_stays_of_what_fails(engine):
-    with pytest.raises(KeyError), driving(engine) as cursor:
+    def fail(cursor):
         cursor.execute("INSERT INTO facts VALUES (1, 'half')")
         raise KeyError
+
+    with pytest.raises(KeyError):
+        drive(engine, fail)
     assert facts(engine) == []
     drive(engine, lambda cursor: cursor.execute("INSERT INTO facts VALUES (1, 'whole')"))
     assert facts(engine) == ["whole"]
