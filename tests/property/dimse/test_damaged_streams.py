@@ -10,14 +10,25 @@ import time
 import traceback
 
 import pytest
+from dimse_objects import FakePseudonymizer
+from holding_node import empty_node_database, holdings, study
 from mutations import chance_of, mutate, seeds
 from pdu_streams import answers, associate_request, echo, good_streams, release, stored_uids
 
+from dicom_node.app.adapters import SystemClock
+from dicom_node.dimse.admission import SERVICES, Admission
+from dicom_node.dimse.commitment_scp import CommitmentScp
 from dicom_node.dimse.scp import ServerTimeouts, StorageScp
 from dicom_node.dimse.upper_layer import EventDrivenDul
-from dicom_node.domain.errors import InvalidInstance
+from dicom_node.domain.commitment import CommitmentPolicy
+from dicom_node.domain.errors import InternalError, InvalidInstance
 from dicom_node.domain.instance import InstanceHeader, Receipt, StoreOutcome
+from dicom_node.index.commitments import SqlCommitments
+from dicom_node.index.source_classes import SqlInstanceLookup
 from dicom_node.observability.metrics import PrometheusMetrics
+from dicom_node.pipeline.commitment import CommitmentDesk
+
+__all__ = ["empty_node_database", "holdings"]
 
 EXAMPLES = 400
 LIMIT_S = 10
@@ -47,15 +58,20 @@ class Receiver:
 class Node:
     """A DIMSE server whose faults are seen."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch, **options):
         self.faults = []
-        give_up = EventDrivenDul._give_up
+        give_up, of = EventDrivenDul._give_up, InternalError.of
 
         def noted(dul):
             self.faults.append(traceback.format_exc())
             give_up(dul)
 
+        def explained(exc):
+            self.faults.append("".join(traceback.format_exception(exc)))
+            return of(exc)
+
         monkeypatch.setattr(EventDrivenDul, "_give_up", noted)
+        monkeypatch.setattr(InternalError, "of", explained)
         self.receiver = Receiver()
         self.scp = StorageScp(
             host="127.0.0.1",
@@ -65,6 +81,7 @@ class Node:
             metrics=PrometheusMetrics(),
             timeouts=ServerTimeouts.all(LIMIT_S),
             max_instance_bytes=1 << 20,
+            **options,
         )
         self.scp.start()
 
@@ -123,10 +140,10 @@ def test_good_streams_are_answered(node):
     assert node.faults == []
 
 
-def test_damaged_streams_end_their_association_and_nothing_else(node):
-    streams = good_streams()
+def survives(node, streams, examples):
+    """Damage streams and send them; nobody but their own association may notice."""
     pieces = [pdu for stream in streams for pdu in stream]
-    for seed in seeds(EXAMPLES):
+    for seed in seeds(examples):
         chance = chance_of(seed)
         stream = list(chance.choice(streams))
         if chance.random() < 0.3:
@@ -142,11 +159,32 @@ def test_damaged_streams_end_their_association_and_nothing_else(node):
         assert len(stored) <= len(node.receiver.taken) - taken, seed
         assert node.faults == [], f"seed {seed}: {[pdu[:600].hex() for pdu in stream]}"
     wait_until_over()
-    assert [kind for kind, _ in answers(node.talk(associate_request(), echo(), release(), ends=False))] == [
-        2,
-        4,
-        6,
-    ]
+    assert node.faults == []
+    last = answers(node.talk(associate_request(), echo(), release(), ends=False))
+    assert [kind for kind, _ in last] == [2, 4, 6]
+
+
+def test_damaged_streams_end_their_association_and_nothing_else(node):
+    survives(node, good_streams(), EXAMPLES)
+
+
+def test_damaged_questions_end_their_association_and_nothing_else(monkeypatch, holdings):
+    holdings.publish(*study(1), *study(2))
+    desk = CommitmentDesk(
+        SqlCommitments(holdings.database, SystemClock(), b"k" * 32),
+        SqlInstanceLookup(holdings.database),
+        FakePseudonymizer(),
+        SystemClock(),
+        holdings.audit,
+        holdings.metrics,
+        policy=CommitmentPolicy.RECEIVED,
+    )
+    services = (*holdings.services(), CommitmentScp(desk))
+    node = Node(monkeypatch, services=services, admission=Admission("NODE", other_services=SERVICES))
+    try:
+        survives(node, good_streams()[3:5], EXAMPLES // 2)
+    finally:
+        node.scp.stop()
 
 
 def test_a_peer_that_sends_on_without_waiting_for_answers_is_cut_off(node):
