@@ -42,7 +42,7 @@ _MAX_OTHER_PDU: Final = 1 << 20
 #: Seconds between two looks at whether the work is to go on.
 _TICK_S: Final = 0.25
 #: Seconds that a peer has to end what was cancelled, and to answer a release.
-_LEAVE_S: Final = 3.0
+_LEAVE_S: Final = 5.0
 #: The most bytes of an instance.
 _LIMIT: Final = 2 << 30
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Row
 
 _COLUMNS = tuple(pulls.c[name] for name in Pull.__dataclass_fields__)
-_ENDED = tuple(state.value for state in PULL_ENDED)
+_GOING_ON = tuple(state.value for state in PullState if state not in PULL_ENDED)
 _NOBODYS: dict[str, Any] = {"owner": None, "lease_until": None, "fetching": None}
 
 
@@ -53,7 +53,7 @@ class SqlPulls:
         """See `ports.PullStore.claim`."""
         waiting = (
             select(*_COLUMNS)
-            .where(pulls.c.state.not_in(_ENDED), _free(now))
+            .where(pulls.c.state.in_(_GOING_ON), _free(now))
             .order_by(pulls.c.created_at, pulls.c.id)
             .limit(1)
         )
@@ -120,7 +120,7 @@ class SqlPulls:
     def cancel(self, pull_id: str, now: datetime) -> bool:
         """See `ports.PullStore.cancel`."""
         ended = {"state": PullState.CANCELLED.value, "updated_at": now, "sealed": None, **_NOBODYS}
-        going_on = [pulls.c.id == pull_id, pulls.c.state.not_in(_ENDED)]
+        going_on = [pulls.c.id == pull_id, pulls.c.state.in_(_GOING_ON)]
 
         def end(connection: Connection) -> bool:
             if connection.execute(update(pulls).where(*going_on, _free(now)).values(ended)).rowcount:
