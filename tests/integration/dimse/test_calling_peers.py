@@ -1,6 +1,9 @@
 """The node calls DCMTK's servers and its own with TLS, and says what is wrong; `dicom-node echo` shows it."""
 
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 import yaml
@@ -9,6 +12,7 @@ from outgoing import outgoing
 from processes import Child
 from typer.testing import CliRunner
 
+from dicom_node.app.admission import build_admission, build_limits, build_tls
 from dicom_node.app.peers import build_address, find_peer
 from dicom_node.cli.main import app
 from dicom_node.dimse.probe import probe
@@ -19,6 +23,7 @@ from dicom_node.domain.errors import DeliveryFailed
 from dicom_node.settings import load_settings
 
 pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +200,26 @@ def test_echo_names_the_peers_that_there_are(tmp_path):
 
     assert done.exit_code == 1
     assert "'unknown' is not in dimse.peers (known: none)" in done.output
+
+
+def test_the_documented_way_to_tls_works(tool, start_node, tmp_path, monkeypatch):
+    """docs/connect-your-pacs.md: the certificates, the configuration and the calls of its section TLS."""
+    text = (ROOT / "docs" / "connect-your-pacs.md").read_text(encoding="utf-8")
+    section = text.partition("\n## TLS\n")[2].partition("\n## ")[0]
+    make, configuration, call = re.findall(r"```(?:bash|yaml)\n(.*?)```", section, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "node.yaml").write_text(configuration)
+    (tmp_path / "image.dcm").write_bytes(part10(make_instance()))
+
+    for line in make.strip().splitlines():
+        assert tool(*shlex.split(line)).returncode == 0
+    dimse = load_settings(tmp_path / "node.yaml").dimse
+    node = start_node(
+        tls_port=0, tls=build_tls(dimse).secure, admission=build_admission(dimse), limits=build_limits(dimse)
+    )
+    for line in call.strip().splitlines():
+        done = tool(
+            *shlex.split(line.replace("192.0.2.20 2762", f"127.0.0.1 {node.scp.tls_port}")), timeout=20
+        )
+        assert done.returncode == 0, done.stderr
+    assert len(node.stored) == 1
