@@ -40,8 +40,8 @@ test: debian setup-dev check  ## all checks and all tests
 
 lint: setup-dev check  ## all checks, no tests
 
-conformance: setup-dev  ## write the tables of docs/conformance.md anew
-	@$(BIN)/pytest tests/conformance/dicomweb/test_statement.py --write-conformance -q
+conformance: setup-dev  ## write the tables of the conformance statements anew
+	@$(BIN)/pytest tests/conformance/dicomweb/test_statement.py tests/conformance/test_dimse_statement.py --write-conformance -q
 
 check:
 	@$(BIN)/ruff format --check --quiet $(CODE)
