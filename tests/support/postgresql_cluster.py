@@ -68,6 +68,11 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def restart(self):
+        """Kill the server as a crash would, and start it again; connections are lost."""
+        data = ["-D", f"{self._folder}/data"]
+        self._run("pg_ctl", *data, "-w", "-m", "immediate", "-l", f"{self._folder}/log", "restart")
+
     def stop(self):
         self._run("pg_ctl", "-D", f"{self._folder}/data", "-w", "-m", "immediate", "stop")
         shutil.rmtree(self._folder)
