@@ -154,7 +154,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             ("index", lambda: _answers(services)),
             ("dimse", scp.check),
         ),
-        notes=(("disk", built.watermark.note), ("ledger", reconciler.note)),
+        notes=(("disk", built.watermark.note), ("index", reconciler.note)),
         version=distribution_version("dicom-ai-node"),
     )
     work = build_worklist_work(

@@ -14,6 +14,8 @@ from dicom_node.index.row_seal import RowSeal
 from dicom_node.index.tables.vault import vault
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy import Connection, Engine
 
 
@@ -55,6 +57,17 @@ class SqlVault:
         if sealed is None:
             raise NotFound("the vault holds no identity of this study; it was forgotten, or never put")
         return self._open(study_id, sealed)
+
+    def kept(self, study_ids: Collection[str]) -> set[str]:
+        """See `ports.Vault.kept`.
+
+        Raises
+        ------
+        StorageFailure
+        """
+        query = select(vault.c.study_id).where(vault.c.study_id.in_(study_ids))
+        with peeking(self._engine) as connection:
+            return set(connection.execute(query).scalars())
 
     def forget(self, study_id: str) -> None:
         """See `ports.Vault.forget`.

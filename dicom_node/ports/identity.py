@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from dicom_node.domain.deidentification import DeidentificationReport
     from dicom_node.domain.identity import DeidentifiedInstance, OriginalIdentity
@@ -106,6 +106,9 @@ class Vault(Protocol):
         ------
         NotFound
         """
+
+    def kept(self, study_ids: Collection[str]) -> set[str]:
+        """Those of these studies whose identity is there."""
 
     def forget(self, study_id: str) -> None:
         """Remove it for good; idempotent."""

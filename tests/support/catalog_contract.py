@@ -318,6 +318,13 @@ class VaultContract:
         with pytest.raises(NotFound):
             vault.get("s")
 
+    def test_kept_identities_are_those_that_are_there(self, vault):
+        vault.put("s", self.IDENTITY)
+        vault.put("t", self.IDENTITY)
+        vault.forget("t")
+        assert vault.kept(["s", "t", "u"]) == {"s"}
+        assert vault.kept([]) == set()
+
     def test_identity_opens_with_its_key_and_its_study_only(self, vault, engine):
         vault.put("s", self.IDENTITY)
         with pytest.raises(StorageFailure, match="master key"):
