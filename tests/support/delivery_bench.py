@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 from index_samples import STUDY, instance
+from pydicom.uid import CTImageStorage
 
 from dicom_node.domain.delivery import Confirmation, SendReport
 from dicom_node.domain.destination import Destination
@@ -109,10 +110,10 @@ class Keeper:
 
 
 class Gate:
-    """Finds UIDs where the test's results have them: as text between spaces."""
+    """Finds UIDs where the test's results have them: as text between spaces. In DICOM it finds none."""
 
     def uids(self, result):
-        return frozenset(result.data.decode().split())
+        return frozenset() if result.data[128:132] == b"DICM" else frozenset(result.data.decode().split())
 
     def study_uids(self, study):
         return frozenset({STUDY})
@@ -207,8 +208,8 @@ class Bench:
         entries = []
         for uid, (kind, text) in results.items():
             ref = f"results:{study_id}/{version}/{uid}"
-            self.blobs[ref] = text.encode()
-            entries.append(ResultEntry(kind, "1.2.840.1", f"{uid}.0", uid, version, ref))
+            self.blobs[ref] = text if isinstance(text, bytes) else text.encode()
+            entries.append(ResultEntry(kind, CTImageStorage, f"{uid}.0", uid, version, ref))
         self.index.set_results(study_id, version, entries)
         run = Run("model", "1", f"{STUDY}.1", RunStatus.DONE)
         self.index.set_runs(study_id, version, (run,))
