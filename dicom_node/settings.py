@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         ):
             if len(names) != len(set(names)):
                 raise ValueError(f"{what}: every name may stand once")
+        for source in self.dicomweb.sources:
+            if source.count and source.name not in peers:
+                raise ValueError(
+                    f"dicomweb source {source.name}: count needs the dimse.peers entry of the same name, which"
+                    " says whose studies are counted there"
+                )
         pulled = {p.name for p in self.dimse.peers if p.retrieve != "none"}
         for name in sorted(pulled & {s.name for s in self.dicomweb.sources}):
             raise ValueError(

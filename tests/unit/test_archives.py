@@ -36,10 +36,15 @@ def test_name_that_would_mean_two_sources_is_refused():
         build([peer("a", retrieve="get")], [source("a")])
 
 
+def test_source_that_counts_for_nobody_is_refused():
+    with pytest.raises(ConfigurationError, match="whose studies are counted there"):
+        build([peer("a")], [source("b", count=True)])
+
+
 def test_counts_come_from_the_peer_or_the_dicomweb_service_of_its_name():
     settings = build(
         [peer("a", count=True), peer("b"), peer("c"), peer("d", count=True)],
-        [source("b", count=True), source("c"), source("d", count=True), source("e", count=True)],
+        [source("b", count=True), source("c"), source("d", count=True)],
     )
     counters = build_counters(settings)
     assert {name: type(count.__self__) for name, count in counters.items()} == {
