@@ -86,8 +86,7 @@ class Negotiation:
     def _decide(self, assoc: Any) -> None:
         request = assoc.requestor.primitive
         proposed = request.presentation_context_definition_list
-        if len({context.context_id for context in proposed}) < len(proposed):
-            # PS3.8 §9.3.2.2: each identifier stands once; the answers could not be told apart.
+        if not _is_well_formed(proposed):
             self._metrics.count("associations", outcome="aborted")
             assoc.acse.send_ap_abort(_INVALID_PARAMETER)
             assoc.kill()
@@ -160,6 +159,19 @@ class Negotiation:
     def _aborted(self, event: Any) -> None:
         self._metrics.count("associations", outcome="aborted")
         log.warning("association.aborted", ae_title=str(event.assoc.requestor.ae_title or "").strip())
+
+
+def _is_well_formed(proposed: Sequence[PresentationContext]) -> bool:
+    """Whether each context has an identifier of its own, an abstract syntax and a transfer syntax.
+
+    References
+    ----------
+    PS3.8 §9.3.2.2.
+    """
+    identifiers = {context.context_id for context in proposed}
+    return len(identifiers) == len(proposed) and all(
+        context.abstract_syntax and context.transfer_syntax for context in proposed
+    )
 
 
 def _request(assoc: Any) -> Request:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from pynetdicom import evt
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
@@ -24,6 +25,7 @@ from pynetdicom.pdu_primitives import P_DATA
 
 from dicom_node.dimse.upper_layer import EventDrivenDul
 from dicom_node.dimse.wire import ProtocolError
+from dicom_node.domain.errors import InternalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from dicom_node.dimse.statuses import DimseStatus
     from dicom_node.dimse.store_exchange import StoreHandler
     from dicom_node.dimse.store_message import StoreRequest
+
+log = structlog.get_logger(__name__)
 
 #: Timers are looked at this often, seconds; everything else wakes the thread.
 _TICK_S = 0.25
@@ -86,6 +90,10 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         """Negotiate and serve until the association has ended."""
         try:
             super().run_reactor()
+        except Exception as exc:  # noqa: BLE001 - the protocol edge: a fault ends this association only
+            log.error("association.fault", reason=str(InternalError.of(exc)))
+            self.abort(block=False)
+            self.kill()
         finally:
             self._ended(self.caller)
 

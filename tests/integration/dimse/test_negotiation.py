@@ -126,6 +126,23 @@ def test_another_application_context_is_rejected(node):
     assert (kind, body) == (0x03, b"\0\x01\x01\x02")
 
 
+@pytest.mark.parametrize("dropped", [0x30, 0x40])
+def test_a_context_without_a_syntax_is_aborted(node, tool, dropped):
+    """PS3.8 §9.3.2.2: one abstract syntax, and at least one transfer syntax."""
+    whole = request([(1, Verification, [ImplicitVRLittleEndian])])
+    start = whole.index(bytes((dropped, 0)), 74 + 25)
+    size = 4 + struct.unpack_from(">H", whole, start + 2)[0]
+    cut = bytearray(whole[:start] + whole[start + size :])
+    struct.pack_into(">L", cut, 2, len(cut) - 6)
+    context = whole.index(b"\x20\0", 74)
+    struct.pack_into(">H", cut, context + 2, struct.unpack_from(">H", whole, context + 2)[0] - size)
+
+    kind, _body = answer(node.port, bytes(cut))
+
+    assert kind == 0x07
+    assert tool("echoscu", "-aec", "NODE", "127.0.0.1", node.port).returncode == 0
+
+
 @pytest.mark.parametrize("configured", [True, [PRIVATE]])
 def test_private_sop_classes_are_negotiated_where_that_is_configured(start_node, configured):
     node = start_node(private_sop_classes=configured)
