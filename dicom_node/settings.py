@@ -80,6 +80,22 @@ class Settings(BaseSettings):
         return self.database.url or f"sqlite:///{self.node.data_dir / 'node.db'}"
 
     @model_validator(mode="after")
+    def _sources(self) -> Settings:
+        peers = {peer.name: peer for peer in self.dimse.peers}
+        for source in self.dicomweb.sources:
+            if source.count and source.name not in peers:
+                raise ValueError(
+                    f"dicomweb.sources: {source.name}: count needs a dimse.peers entry of the same name, which"
+                    " says whose studies are counted there"
+                )
+            if source.name in peers and peers[source.name].retrieve != "none":
+                raise ValueError(
+                    f"{source.name} is a source in dicomweb.sources, and a peer in dimse.peers with `retrieve`:"
+                    " a pull would not say which is meant. Take one away, or give the source another name"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _consistent(self) -> Settings:
         peers = {peer.name for peer in self.dimse.peers}
         for destination in self.destinations:
@@ -104,22 +120,6 @@ class Settings(BaseSettings):
         ):
             if len(names) != len(set(names)):
                 raise ValueError(f"{what}: every name may stand once")
-        for source in self.dicomweb.sources:
-            if source.count and source.name not in peers:
-                raise ValueError(
-                    f"dicomweb source {source.name}: count needs the dimse.peers entry of the same name, which"
-                    " says whose studies are counted there"
-                )
-        pulled = {p.name for p in self.dimse.peers if p.retrieve != "none"}
-        for name in sorted(pulled & {s.name for s in self.dicomweb.sources}):
-            raise ValueError(
-                f"{name} is a source in dicomweb.sources, and a peer in dimse.peers with `retrieve`: a pull"
-                " would not say which is meant. Take one away, or give the source another name"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _safe(self) -> Settings:
         if self.auth.mode == "none" and not is_loopback(self.http.host):
             raise ValueError(
                 f"http.host is {self.http.host} and auth.mode is none: without accounts the node serves"
