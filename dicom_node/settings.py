@@ -85,13 +85,14 @@ class Settings(BaseSettings):
         for source in self.dicomweb.sources:
             if source.count and source.name not in peers:
                 raise ValueError(
-                    f"dicomweb.sources: {source.name}: count needs a dimse.peers entry of the same name, which"
-                    " says whose studies are counted there"
+                    f"dicomweb.sources: {source.name}: count needs a dimse.peers entry of the same name,"
+                    " which says whose studies are counted there"
                 )
             if source.name in peers and peers[source.name].retrieve != "none":
                 raise ValueError(
-                    f"{source.name} is a source in dicomweb.sources, and a peer in dimse.peers with `retrieve`:"
-                    " a pull would not say which is meant. Take one away, or give the source another name"
+                    f"{source.name} is a source in dicomweb.sources, and a peer in dimse.peers with"
+                    " `retrieve`: a pull would not say which is meant. Take one away, or give the source"
+                    " another name"
                 )
         return self
 
