@@ -360,3 +360,21 @@ def test_dcmtk_finds_what_is_held(node, holdings, tool):
     assert "Received Final Find Response (Success)" in output
     assert "2.25.1.1" in output
     assert "2.25.1.2" in output
+
+
+def test_nothing_of_a_query_stands_in_logs_comments_or_metrics(find, holdings, capfd):
+    """What a workstation asks for names patients, also where it is wrong."""
+    canary = "Kanarienvogel"
+    holdings.publish(*study(1))
+    wrong = data_set("STUDY", StudyInstanceUID="", PatientName=f"{canary}^A")
+    wrong.add_new("StudyDate", "DA", None)
+    wrong["StudyDate"]._value = canary
+    asked = (
+        {"StudyInstanceUID": "", "PatientName": canary, "PatientID": canary},
+        {"identifier": wrong, "syntax": ImplicitVRLittleEndian},
+    )
+    comments = [find("STUDY", **keys)[2].get("ErrorComment", "") for keys in asked]
+    assert comments[1]
+    shown = repr((comments, holdings.metrics.counts, holdings.audit.events, capfd.readouterr()))
+    assert "query.answered" in shown
+    assert canary not in shown
