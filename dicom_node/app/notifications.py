@@ -10,7 +10,7 @@ from dicom_node.app.peers import build_address
 from dicom_node.dimse.availability import AvailabilityScu
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.domain.notification import EventKind, Listener
-from dicom_node.pipeline.channels import AvailabilityChannel, WebhookChannel
+from dicom_node.pipeline.channels import AvailabilityChannel, WebhookChannel, delivered_by
 from dicom_node.pipeline.notify import Notifier, Outlet
 from dicom_node.pipeline.polling import PollingThread
 from dicom_node.webhooks.sender import Endpoint, HttpWebhook
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dicom_node.pipeline.notify import Channel
+    from dicom_node.ports.delivery import DeliveryStore
     from dicom_node.ports.identity import Pseudonymizer, Vault
     from dicom_node.ports.notification import NotificationStore
     from dicom_node.ports.operation import AuditLog, Clock, Metrics
@@ -36,6 +37,7 @@ def build_notifier(
     store: NotificationStore,
     index: StudyIndex,
     vault: Vault,
+    deliveries: DeliveryStore,
     uids: Pseudonymizer,
     clock: Clock,
     audit: AuditLog,
@@ -48,10 +50,12 @@ def build_notifier(
     ConfigurationError
         If a listener names what is not there.
     """
+    delivered = delivered_by(deliveries)
 
     def channel(configured: NotificationSettings) -> Channel:
         if configured.kind == "webhook":
-            return WebhookChannel(HttpWebhook(_endpoint(configured)), index, configured.base_url)
+            webhook = HttpWebhook(_endpoint(configured))
+            return WebhookChannel(webhook, index, delivered, configured.base_url)
         peer = next((p for p in settings.dimse.peers if p.name == configured.peer), None)
         if peer is None:
             raise ConfigurationError(
@@ -61,7 +65,7 @@ def build_notifier(
         sender = AvailabilityScu(
             build_address(settings, peer), _retrieve_ae_title(settings, configured), uids.derived_uid
         )
-        return AvailabilityChannel(sender, index, vault, original_identity=original)
+        return AvailabilityChannel(sender, index, delivered, vault, original_identity=original)
 
     outlets = [Outlet(_listener(configured), channel(configured)) for configured in settings.notifications]
     return Notifier(outlets, store, clock, audit, metrics)

@@ -151,12 +151,14 @@ def build_services(settings: Settings) -> Built:
     index = SqlStudyIndex(database, clock)
     vault = SqlVault(database, master.derive("vault"))
     audit = open_audit(settings)
+    deliveries = SqlDeliveries(database)
     notification_store = SqlNotifications(database)
     notifier = build_notifier(
         settings,
         store=notification_store,
         index=index,
         vault=vault,
+        deliveries=deliveries,
         uids=uids,
         clock=clock,
         audit=audit,
@@ -192,7 +194,7 @@ def build_services(settings: Settings) -> Built:
         metrics=metrics,
         announcer=notifier,
         inputs_s=settings.retention.inputs_s,
-        deliveries=SqlDeliveries(database),
+        deliveries=deliveries,
         confirmers=build_confirmers(settings, commitments),
         transcode=lossless,
         purge_undelivered=settings.retention.purge_undelivered,

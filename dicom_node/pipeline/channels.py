@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
+from dicom_node.domain.delivery import DeliveryKey, DeliveryStatus
 from dicom_node.domain.errors import NotFound, NotificationFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from dicom_node.domain.notification import Event, Notification
+    from dicom_node.domain.result import ResultEntry
+    from dicom_node.ports.delivery import DeliveryStore
     from dicom_node.ports.identity import Vault
     from dicom_node.ports.notification import AvailabilitySender, WebhookSender
     from dicom_node.ports.studies import StudyIndex
+
+
+#: A function of study id, version and destination: SOP Instance UIDs of what the destination has got.
+Delivered = Callable[[str, int, str], Collection[str]]
+_TAKEN = (DeliveryStatus.SENT, DeliveryStatus.CONFIRMED)
+
+
+def delivered_by(deliveries: DeliveryStore) -> Delivered:
+    """What a destination has got, by the deliveries' own record."""
+
+    def delivered(study_id: str, version: int, destination: str) -> Collection[str]:
+        objects = deliveries.objects(DeliveryKey(study_id, version, destination))
+        return {each.sop_instance_uid for each in objects if each.status in _TAKEN}
+
+    return delivered
 
 
 class WebhookChannel:
@@ -26,15 +46,19 @@ class WebhookChannel:
         Of this node as the listener reaches it; empty: links are paths.
     """
 
-    def __init__(self, sender: WebhookSender, index: StudyIndex, base_url: str = "") -> None:
+    def __init__(
+        self, sender: WebhookSender, index: StudyIndex, delivered: Delivered, base_url: str = ""
+    ) -> None:
         self._sender = sender
         self._index = index
+        self._delivered = delivered
         self._base_url = base_url.rstrip("/")
 
     def body(self, event: Event, at: datetime) -> str:
         """See `Channel.body`; UIDs are pseudonymous."""
         study = self._index.study(event.study_id)
-        kinds = Counter(entry.kind.value for entry in self._index.results(event.study_id, event.version))
+        results = _told(self._index, self._delivered, event.study_id, event.version, event.destination)
+        kinds = Counter(entry.kind.value for entry in results)
         data: dict[str, Any] = {
             "study": {
                 "id": study.id,
@@ -72,10 +96,17 @@ class AvailabilityChannel:
     """
 
     def __init__(
-        self, sender: AvailabilitySender, index: StudyIndex, vault: Vault, *, original_identity: bool
+        self,
+        sender: AvailabilitySender,
+        index: StudyIndex,
+        delivered: Delivered,
+        vault: Vault,
+        *,
+        original_identity: bool,
     ) -> None:
         self._sender = sender
         self._index = index
+        self._delivered = delivered
         self._vault = vault
         self._original_identity = original_identity
 
@@ -87,7 +118,7 @@ class AvailabilityChannel:
     def send(self, message: Notification, at: datetime) -> None:
         """See `Channel.send`."""
         del at
-        results = self._index.results(message.study_id, message.version)
+        results = _told(self._index, self._delivered, message.study_id, message.version, message.destination)
         if not results:
             raise NotificationFailed("the results have expired; nothing is available any more", final=True)
         uid = self._index.study(message.study_id).study_instance_uid
@@ -102,3 +133,14 @@ class AvailabilityChannel:
             raise NotificationFailed(
                 "the vault no longer holds the study's original UID; nobody can be told of it", final=True
             ) from exc
+
+
+def _told(
+    index: StudyIndex, delivered: Delivered, study_id: str, version: int, destination: str | None
+) -> Sequence[ResultEntry]:
+    """The results of the version; of a destination those that it has got: it may not want every kind."""
+    results = index.results(study_id, version)
+    if destination is None:
+        return results
+    there = delivered(study_id, version, destination)
+    return [entry for entry in results if entry.sop_instance_uid in there]

@@ -178,7 +178,9 @@ def test_listener_is_not_told_of_other_kinds():
 
 def test_webhook_says_what_there_is_and_where():
     body = json.loads(
-        WebhookChannel(None, Index(), "https://node.example/").body(ENDED, datetime(2026, 1, 2, tzinfo=UTC))
+        WebhookChannel(None, Index(), None, "https://node.example/").body(
+            ENDED, datetime(2026, 1, 2, tzinfo=UTC)
+        )
     )
     assert body["type"] == "study-ended"
     assert body["timestamp"] == "2026-01-02T00:00:00+00:00"
@@ -200,11 +202,16 @@ class Vault:
         return OriginalIdentity({}, self.uids)
 
 
-def told(vault, *, original, results=RESULTS):
+def delivered(study_id, version, destination):
+    return {"2.25.6", "2.25.9"} if destination == "pacs" else set()
+
+
+def told(vault, *, original, results=RESULTS, destination=None):
     calls = []
     sender = SimpleNamespace(tell=lambda *args: calls.append(args))
-    channel = AvailabilityChannel(sender, Index(results), vault, original_identity=original)
-    channel.send(SimpleNamespace(id="msg_1", study_id="study-1", version=2), datetime.now(UTC))
+    channel = AvailabilityChannel(sender, Index(results), delivered, vault, original_identity=original)
+    message = SimpleNamespace(id="msg_1", study_id="study-1", version=2, destination=destination)
+    channel.send(message, datetime.now(UTC))
     return calls
 
 
@@ -212,6 +219,19 @@ def test_availability_names_the_study_as_the_listener_knows_it():
     vault = Vault({"2.25.1": "1.2.3"})
     assert told(vault, original=True) == [("msg_1", "1.2.3", RESULTS)]
     assert told(vault, original=False) == [("msg_1", "2.25.1", RESULTS)]
+
+
+def test_availability_names_what_the_destination_has_got():
+    ((_, _, results),) = told(Vault({}), original=False, destination="pacs")
+    assert [entry.sop_instance_uid for entry in results] == ["2.25.6", "2.25.9"]
+    with pytest.raises(NotificationFailed, match="expired"):
+        told(Vault({}), original=False, destination="vna")
+
+
+def test_webhook_counts_what_the_destination_has_got():
+    event = Event(EventKind.RESULTS_AVAILABLE, "study-1", 2, "pacs")
+    body = WebhookChannel(None, Index(), delivered).body(event, datetime(2026, 1, 2, tzinfo=UTC))
+    assert json.loads(body)["data"]["results"] == {"count": 2, "kinds": {"SEG": 1, "SR": 1}}
 
 
 @pytest.mark.parametrize(("uids", "results"), [(None, RESULTS), ({}, RESULTS), ({"2.25.1": "1.2.3"}, ())])
