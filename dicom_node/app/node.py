@@ -42,6 +42,10 @@ class Scp(Protocol):
     def port(self) -> int:
         """The port that it listens on."""
 
+    @property
+    def tls_port(self) -> int | None:
+        """The port that it listens on with TLS; None without one."""
+
     def start(self) -> None:
         """Listen."""
 
@@ -98,6 +102,11 @@ class Node:
     def dimse_port(self) -> int:
         """The port of the DIMSE side, also where the setting was 0."""
         return self._parts.scp.port
+
+    @property
+    def dimse_tls_port(self) -> int | None:
+        """The port of the DIMSE side for TLS; None without one."""
+        return self._parts.scp.tls_port
 
     @property
     def http_url(self) -> str:

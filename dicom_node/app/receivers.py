@@ -33,8 +33,13 @@ class ReceivingHere:
 
     @property
     def port(self) -> int:
-        """The port that it listens on."""
+        """The port that it listens on, without TLS where there are two."""
         return self._scp.port
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port that it listens on with TLS; None without one."""
+        return self._scp.tls_port
 
     def start(self) -> None:
         """Listen.

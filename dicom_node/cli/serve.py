@@ -18,7 +18,10 @@ def serve(config: ConfigOption = None) -> None:
     node = build_node(settings)
     node.start()
     typer.echo("Research use only. Not for diagnosis.")
-    typer.echo(f"DIMSE      {settings.dimse.ae_title}@{settings.dimse.host}:{node.dimse_port}")
+    aet, host = settings.dimse.ae_title, settings.dimse.host
+    typer.echo(f"DIMSE      {aet}@{host}:{node.dimse_port}")
+    if node.dimse_tls_port is not None:
+        typer.echo(f"DIMSE TLS  {aet}@{host}:{node.dimse_tls_port}")
     typer.echo(f"Dashboard  {node.http_url}/")
     typer.echo(f"Viewer     {node.http_url}/viewer/")
     typer.echo(f"DICOMweb   {node.http_url}/dicom-web")

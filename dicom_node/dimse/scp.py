@@ -168,9 +168,9 @@ class StorageScp:
         return self._listener.port("plain" if self._listener.listens("plain") else "tls")
 
     @property
-    def tls_port(self) -> int:
-        """The port that it listens on with TLS."""
-        return self._listener.port("tls")
+    def tls_port(self) -> int | None:
+        """The port that it listens on with TLS; None without one."""
+        return self._listener.port("tls") if self._listener.listens("tls") else None
 
     def start(self) -> None:
         """Listen, and serve.

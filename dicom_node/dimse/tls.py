@@ -98,9 +98,9 @@ class _Renewed:
                 self._state = state
                 try:
                     self._context = self._make()
-                    log.info("tls.renewed", service=self._whose)
+                    log.info("tls.renewed", name=self._whose)
                 except ConfigurationError as exc:
-                    log.error("tls.renewal-failed", service=self._whose, reason=str(exc))
+                    log.error("tls.renewal-failed", name=self._whose, reason=str(exc))
             return self._context
 
     def _look(self) -> tuple[tuple[int, int, int] | None, ...]:
