@@ -21,6 +21,7 @@ from hostile_peers import (
     us,
 )
 from pdu_streams import associate_request, echo, release
+from pydicom.uid import CTImageStorage
 from pynetdicom.sop_class import Verification
 
 
@@ -127,6 +128,11 @@ ATTACKS = {
     "data first": _begins_with(echo()),
     "an acceptance first": _begins_with(b"\x02" + associate_request()[1:]),
     "a request with a huge length": _begins_with(b"\x01\x00\xff\xff\xff\xff" + bytes(100)),
+    "a context without an abstract syntax": _begins_with(
+        associate_request().replace(
+            b"0\x00\x00\x19" + CTImageStorage.encode(), b"P\x00\x00\x19" + CTImageStorage.encode()
+        )
+    ),
     "a request with no length": _begins_with(b"\x01\x00\x00\x00\x00\x00"),
     "a PDU without a length": _sends(p_data(length=0)),
     "a PDU of 4 GiB": _sends(p_data(length=-1), _NOISE),

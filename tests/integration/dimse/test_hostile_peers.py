@@ -13,6 +13,8 @@ from hostile_attacks import ATTACKS
 from hostile_peers import EXITS, HostilePeer, come_to, places, wait_for_the_end
 from processes import eventually
 
+from dicom_node.dimse.upper_layer import EventDrivenDul
+
 pytestmark = pytest.mark.integration
 
 TIMEOUT_S = 1.5
@@ -28,7 +30,11 @@ def sockets():
 
 
 def serving():
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("AcceptorThread")]
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread.name.startswith("AcceptorThread") or isinstance(thread, EventDrivenDul)
+    ]
 
 
 @pytest.fixture(scope="module")

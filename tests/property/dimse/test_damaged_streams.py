@@ -122,7 +122,11 @@ def node(monkeypatch):
 
 
 def associations():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("AcceptorThread")]
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith("AcceptorThread") or isinstance(thread, EventDrivenDul)
+    ]
 
 
 def wait_until_over():
