@@ -174,8 +174,7 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
         body = reader.take(length)
         try:
             pdu, event = self._decode_pdu(bytearray(_PDU_HEADER.pack(kind, length) + body))
-            # What cannot be converted, or has not what it must have, must not reach the state machine.
-            _refuse_incomplete(pdu.to_primitive())
+            pdu.to_primitive()  # what cannot be converted must not reach the state machine
         except Exception as exc:  # the library's decoders raise anything for odd bytes
             raise ProtocolError from exc
         self.event_queue.put(event)
@@ -195,15 +194,3 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
             with contextlib.suppress(OSError):
                 connection.sendall(_ABORT)
             connection.close()
-
-
-def _refuse_incomplete(primitive: Any) -> None:
-    """Raise ValueError for an association request with a context that proposes nothing.
-
-    References
-    ----------
-    PS3.8 §9.3.2.2.
-    """
-    for context in getattr(primitive, "presentation_context_definition_list", None) or ():
-        if context.abstract_syntax is None or not context.transfer_syntax:
-            raise ValueError("a presentation context lacks a syntax")
