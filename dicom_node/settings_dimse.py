@@ -92,6 +92,7 @@ class DimseSettings(Section):
     receivers: Literal["auto"] | Annotated[int, Field(ge=0, le=16)] = Field(
         default="auto", description="processes that receive; 0: the main process does"
     )
+    max_instance_mb: int = Field(default=2048, ge=1, description="a larger instance is answered A701")
     max_pdu: int = Field(default=65536, ge=0, description="bytes; 0 is unlimited")
     timeout_s: float = Field(default=30, gt=0, description="seconds without a message before an abort")
     artim_s: float | None = Field(default=None, gt=0, description="seconds for the association request")

@@ -45,6 +45,7 @@ def build_scp(
         tally=edge.tally.refused,
         audit=edge.audit,
         max_pdu=dimse.max_pdu,
+        max_instance_bytes=dimse.max_instance_mb << 20,
         timeouts=build_timeouts(dimse),
         private_sop_classes=dimse.private_sop_classes,
         services=build_dimse_services(settings, edge),

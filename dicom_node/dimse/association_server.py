@@ -17,7 +17,7 @@ from dicom_node.dimse.reactor import EventDrivenAssociation
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dicom_node.dimse.store_exchange import StoreHandler
+    from dicom_node.dimse.store_service import StoreService
 
     #: Secures a connection (TLS), in the thread of its association; raises OSError where that fails.
     Secure = Callable[[socket.socket], socket.socket]
@@ -64,8 +64,10 @@ class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the l
     ----------
     address
         Where peers connect to.
-    store, max_instance_bytes
-        See `store_exchange.StoreExchange`.
+    store
+        Serves C-STORE.
+    max_instance_bytes
+        Of an instance; a larger one is refused.
     pdu_s
         Seconds within a PDU without a byte before a peer is given up.
     secure
@@ -81,7 +83,7 @@ class AssociationMaker(ThreadedAssociationServer):  # type: ignore[misc] # the l
         ae: Any,
         address: tuple[str, int],
         *,
-        store: StoreHandler,
+        store: StoreService,
         max_instance_bytes: int,
         pdu_s: float,
         secure: Mapping[str, Secure] | None = None,

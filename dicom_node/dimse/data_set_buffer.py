@@ -14,16 +14,24 @@ class DataSetBuffer:
     ----------
     limit
         The most bytes that an instance may have; what is beyond is received and dropped.
+
+    Attributes
+    ----------
+    used
+        Bytes that are in it.
+    overflowed
+        Whether the instance had more bytes than the limit.
     """
 
     _FIRST = 1 << 20
     #: A larger block than this is given back after its instance.
-    _KEEP = 16 << 20
+    _KEEP = 4 << 20
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._block = bytearray(self._FIRST)
-        self._used = 0
+        self._taken_out = 0
+        self.used = 0
         self.overflowed = False
 
     def start(self, prefix: bytes) -> None:
@@ -31,24 +39,34 @@ class DataSetBuffer:
         if len(self._block) > self._KEEP:
             self._block = bytearray(self._FIRST)
         self._block[: len(prefix)] = prefix
-        self._used = len(prefix)
+        self.used = len(prefix)
+        self._taken_out = 0
         self.overflowed = False
 
     def reserve(self, count: int) -> memoryview:
         """Where the next `count` bytes belong; release it before the next call."""
-        if self._used + count > self._limit:
+        if self._taken_out + self.used + count > self._limit:
             self.overflowed = True
-            self._used = 0
-        needed = self._used + count
+            self.used = 0
+        needed = self.used + count
         if needed > len(self._block):
             self._block.extend(bytes(max(count, len(self._block))))
-        view = memoryview(self._block)[self._used : needed]
-        self._used = needed
+        view = memoryview(self._block)[self.used : needed]
+        self.used = needed
         return view
+
+    def view(self) -> memoryview:
+        """What is in it; release it before the next call."""
+        return memoryview(self._block)[: self.used]
+
+    def empty(self) -> None:
+        """Take out what is in it: somebody else has it now. It still counts for the limit."""
+        self._taken_out += self.used
+        self.used = 0
 
     def stream(self) -> BufferStream:
         """What was received, for reading; close it before the next `start`."""
-        return BufferStream(memoryview(self._block)[: self._used])
+        return BufferStream(self.view())
 
 
 class BufferStream(io.RawIOBase):

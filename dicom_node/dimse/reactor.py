@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from dicom_node.dimse.service import DimseService
     from dicom_node.dimse.statuses import DimseStatus
-    from dicom_node.dimse.store_exchange import StoreHandler
     from dicom_node.dimse.store_message import StoreRequest
+    from dicom_node.dimse.store_service import LargeStore, StoreService
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         self,
         ae: Any,
         caller: tuple[str, int],
-        store: StoreHandler,
+        store: StoreService,
         limit: int,
         pdu_s: float,
         ended: Callable[[tuple[str, int]], None],
@@ -79,9 +79,9 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
         self.caller = caller
         self.peer = ""
         self.services: tuple[DimseService, ...] = ()
-        self._store_handler = store
+        self._store_service = store
         self.pause: Callable[[], float] = _no_pause
-        self.dul = EventDrivenDul(self, self._store, limit, pdu_s)
+        self.dul = EventDrivenDul(self, self._store, self._begin, limit, pdu_s)
         # These setters pass the values on to the timers of the new upper layer.
         self.acse_timeout = ae.acse_timeout
         self.network_timeout = ae.network_timeout
@@ -98,11 +98,19 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
             self._ended(self.caller)
 
     def _store(self, request: StoreRequest, stream: BinaryIO) -> DimseStatus:
+        self._wait_its_turn()
+        return self._store_service.store(request, stream)
+
+    def _begin(self, request: StoreRequest) -> LargeStore:
+        self._wait_its_turn()
+        return self._store_service.begin(request)
+
+    def _wait_its_turn(self) -> None:
         wait = self.pause()
         if wait > 0:
-            # The peer waits for its answer meanwhile, and sends nothing: it is slowed down, not refused.
+            # The peer waits meanwhile, and sends no more than the connection holds: it is slowed down, not
+            # refused.
             time.sleep(wait)
-        return self._store_handler(request, stream)
 
     def deliver(self, context_id: int, control: int, data: bytes) -> None:
         """Hand one PDV of another message than C-STORE to pynetdicom.

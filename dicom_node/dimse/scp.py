@@ -18,31 +18,21 @@ from dicom_node.dimse.limits import CountedLimits, TotalLimits
 from dicom_node.dimse.listener import Listener
 from dicom_node.dimse.negotiation import Negotiation
 from dicom_node.dimse.refusals import Refusals
-from dicom_node.dimse.statuses import DimseStatus, status_of_error, status_of_outcome
+from dicom_node.dimse.store_service import StoreService
 from dicom_node.dimse.tls import handshake_reason
-from dicom_node.domain.errors import (
-    InternalError,
-    InvalidInstance,
-    NodeError,
-    UnsupportedSopClass,
-)
-from dicom_node.domain.instance import IncomingInstance
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Collection, Sequence
-    from typing import BinaryIO
 
     from dicom_node.dimse.association_server import Secure
     from dicom_node.dimse.limits import Caller, Limits
     from dicom_node.dimse.service import DimseService
-    from dicom_node.dimse.store_message import StoreRequest
     from dicom_node.ports.ingest import Receiver
     from dicom_node.ports.operation import AuditLog, Metrics
 
 log = structlog.get_logger(__name__)
 
-_SOURCE = "dimse"
 #: Seconds that a stop waits for instances that are being stored.
 _STOP_S = 10.0
 #: More associations than any machine has.
@@ -96,7 +86,7 @@ class StorageScp:
     private_sop_classes
         SOP Classes outside the standard's root that are stored; True for all.
     max_instance_bytes
-        A larger instance is answered A701; one is held in memory for each association.
+        A larger instance is answered A701.
     services
         What it offers besides Verification and Storage.
     tls_port
@@ -138,9 +128,7 @@ class StorageScp:
         self._secure = {} if tls is None else {"tls": partial(self._secured, tls)}
         self._limits: Limits = limits or CountedLimits(TotalLimits())
         self._also_ended = ended
-        self._tally = tally
-        self._receiver = receiver
-        self._metrics = metrics
+        self._stores = StoreService(receiver, metrics, tally)
         self._max_instance_bytes = max_instance_bytes
         self._refusals = Refusals(metrics, audit)
         self._negotiation = Negotiation(
@@ -193,7 +181,7 @@ class StorageScp:
             ae_title=self._ae.ae_title,
             contexts=[verification_context()],
             evt_handlers=self._negotiation.handlers(),
-            store=self._store,
+            store=self._stores,
             max_instance_bytes=self._max_instance_bytes,
             pdu_s=self._pdu_s,
             secure=self._secure,
@@ -250,42 +238,3 @@ class StorageScp:
         self._limits.release(caller)
         if self._also_ended is not None:
             self._also_ended(caller)
-
-    def _store(self, request: StoreRequest, stream: BinaryIO) -> DimseStatus:
-        """Serve one C-STORE; never raises."""
-        try:
-            self._check(request)
-        except NodeError as exc:
-            self._metrics.count("instances_refused", source=_SOURCE, code=exc.code)
-            if self._tally is not None:
-                self._tally(f"{_SOURCE}:{request.calling_ae_title}", exc.code)
-            return self._refused(request, exc)
-        try:
-            receipt = self._receiver.receive(
-                IncomingInstance(
-                    stream=stream,
-                    source=f"{_SOURCE}:{request.calling_ae_title}",
-                    sop_class_uid=request.sop_class_uid,
-                    sop_instance_uid=request.sop_instance_uid,
-                )
-            )
-        except NodeError as exc:
-            return self._refused(request, exc)
-        except Exception as exc:  # noqa: BLE001 - the protocol edge: whatever happens, the peer gets a status
-            return self._refused(request, InternalError.of(exc))
-        return status_of_outcome(receipt.outcome)
-
-    @staticmethod
-    def _check(request: StoreRequest) -> None:
-        if not request.has_data_set:
-            raise InvalidInstance("the C-STORE request has no data set; check the sender")
-        if request.sop_class_uid != request.abstract_syntax:
-            raise UnsupportedSopClass("the SOP Class is not the one negotiated for its context")
-
-    @staticmethod
-    def _refused(request: StoreRequest, error: NodeError) -> DimseStatus:
-        status = status_of_error(error)
-        log.warning(
-            "store.refused", ae_title=request.calling_ae_title, code=error.code, status=f"{status.code:04X}"
-        )
-        return status

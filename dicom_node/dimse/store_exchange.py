@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from dicom_node.dimse.store_message import StoreRequest
+    from dicom_node.dimse.store_service import LargeStore
     from dicom_node.dimse.wire import PduReader
 
     StoreHandler = Callable[[StoreRequest, BinaryIO], DimseStatus]
+    BeginLarge = Callable[[StoreRequest], LargeStore]
 
 _PDV_HEADER = struct.Struct(">LBB")
 _IS_COMMAND = 0x01
@@ -35,6 +37,8 @@ _MAX_COMMAND = 1 << 16
 #: commitment of 100,000 instances has about 12 MB.
 _MAX_OTHER_DATA_SET = 16 << 20
 _PART = 1 << 20
+#: An instance with more bytes is stored while it arrives.
+LARGE = 2 << 20
 
 
 class Negotiated:
@@ -84,6 +88,8 @@ class StoreExchange:
         Called with each complete request and its Part 10 stream; never raises.
     limit
         The most bytes of an instance.
+    begin
+        Takes an instance of more than `LARGE` bytes part by part; `None`: all are held in memory.
     """
 
     def __init__(
@@ -92,10 +98,13 @@ class StoreExchange:
         deliver: Callable[[int, int, bytes], None],
         store: StoreHandler,
         limit: int,
+        begin: BeginLarge | None = None,
     ) -> None:
         self._negotiated = negotiated
         self._deliver = deliver
         self._store = store
+        self._begin_large = begin
+        self._large: LargeStore | None = None
         self._buffer = DataSetBuffer(limit)
         self._command = bytearray()
         self._command_context = 0
@@ -107,6 +116,12 @@ class StoreExchange:
     def is_receiving(self) -> bool:
         """Whether a C-STORE has begun and its data set is not complete: more PDUs must follow."""
         return self._request is not None
+
+    def abandon(self) -> None:
+        """Leave nothing of an instance that has not come whole: the association has ended."""
+        large, self._large = self._large, None
+        if large is not None:
+            large.abandon()
 
     def read(self, reader: PduReader, length: int) -> None:
         """Read the PDVs of one PDU.
@@ -159,6 +174,20 @@ class StoreExchange:
             with self._buffer.reserve(part) as view:
                 reader.fill(view)
             size -= part
+            if self._buffer.overflowed:
+                self.abandon()
+            elif self._buffer.used >= (LARGE if self._large is None else _PART):
+                self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Pass on what has come of a large instance; it is out of memory then."""
+        if self._begin_large is None or self._request is None:
+            return
+        if self._large is None:
+            self._large = self._begin_large(self._request)
+        with self._buffer.view() as view:
+            self._large.write(view)
+        self._buffer.empty()
 
     def _read_command(self, reader: PduReader, context_id: int, control: int, size: int) -> None:
         if self._request is not None or self._passing_on or len(self._command) + size > _MAX_COMMAND:
@@ -195,8 +224,13 @@ class StoreExchange:
 
     def _complete(self, reader: PduReader, request: StoreRequest) -> None:
         self._request = None
+        large, self._large = self._large, None
         if self._buffer.overflowed:
             status = DimseStatus(TOO_LARGE, "the instance is larger than this node takes")
+        elif large is not None:
+            with self._buffer.view() as view:
+                large.write(view)
+            status = large.complete()
         else:
             with self._buffer.stream() as stream:
                 status = self._store(request, cast("BinaryIO", stream))

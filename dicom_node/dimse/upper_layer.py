@@ -19,7 +19,7 @@ from dicom_node.dimse.store_exchange import Negotiated, StoreExchange
 from dicom_node.dimse.wire import PduReader, ProtocolError
 
 if TYPE_CHECKING:
-    from dicom_node.dimse.store_exchange import StoreHandler
+    from dicom_node.dimse.store_exchange import BeginLarge, StoreHandler
 
 _PDU_HEADER = struct.Struct(">BxL")
 _P_DATA_TF = 0x04
@@ -39,7 +39,7 @@ _CLOSING = "Sta13"
 class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is untyped
     """The upper layer of one accepted association; its thread owns the socket."""
 
-    def __init__(self, assoc: Any, store: StoreHandler, limit: int, pdu_s: float) -> None:
+    def __init__(self, assoc: Any, store: StoreHandler, begin: BeginLarge, limit: int, pdu_s: float) -> None:
         super().__init__(assoc)
         self._pdu_s = pdu_s
         self.daemon = True
@@ -48,7 +48,7 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
         self._reader: PduReader | None = None
-        self._exchange = StoreExchange(Negotiated(assoc), assoc.deliver, store, limit)
+        self._exchange = StoreExchange(Negotiated(assoc), assoc.deliver, store, limit, begin)
         #: Whether a PDU is being served, an instance being made durable: then the line is silent, not idle.
         self.is_busy = False
 
@@ -86,6 +86,7 @@ class EventDrivenDul(DULServiceProvider):  # type: ignore[misc] # the library is
         except Exception:  # noqa: BLE001 - as in the library: a fault ends this association only
             self._give_up()
         finally:
+            self._exchange.abandon()
             self.is_busy = False
             # The association's thread may still wait for a request that will never come.
             self.to_user_queue.put(None)

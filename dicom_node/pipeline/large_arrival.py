@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 #: Bytes in which the identifiers must stand: they come in the order of their tags, long before pixel data.
 MAX_HEAD = 16 << 20
+_FIRST_LOOK = 1 << 16
 
 
 class Intake:
@@ -76,6 +77,8 @@ class LargeArrival:
         self._check = check
         self._settle = settle
         self._head = bytearray()
+        #: How many bytes of the head there are when the identifiers are looked for next.
+        self._look_at = _FIRST_LOOK
         self._size = 0
         self._failure: NodeError | None = None
         self._writing: _Writing | None = None
@@ -108,6 +111,9 @@ class LargeArrival:
                 self._writing.blob.write(part)
             return
         self._head += part
+        if len(self._head) < self._look_at:
+            return
+        self._look_at = 2 * len(self._head)
         found = scan_beginning(bytes(self._head))
         if found is not None:
             self._begin(found)
@@ -116,7 +122,7 @@ class LargeArrival:
                 f"its UIDs do not stand in its first {MAX_HEAD >> 20} MiB; send it again from its source"
             )
 
-    def _begin(self, found: ScannedInstance) -> None:
+    def _begin(self, found: ScannedInstance) -> _Writing:
         intake, header = self._intake, found.header
         self._check(header)
         slot = intake.slots.get(intake.pseudonymizer.uid(header.study_instance_uid), fresh=True)
@@ -126,15 +132,12 @@ class LargeArrival:
             self._writing.digest.update(memoryview(self._head)[found.dataset_offset :])
             self._writing.blob.write(self._head)
         self._head = bytearray()
+        return self._writing
 
     def _complete(self) -> Receipt:
         if self._failure is not None:
             raise self._failure
-        writing = self._writing
-        if writing is None:
-            # All that came is in memory, and without identifiers: `scan` says what is wrong.
-            self._check(scan(io.BytesIO(self._head)).header)
-            raise InvalidInstance("the instance has no identifiers; send it again from its source")
+        writing = self._writing or self._begin(scan(io.BytesIO(self._head)))
         try:
             ref = writing.blob.commit()
         except BaseException:

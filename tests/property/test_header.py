@@ -3,6 +3,7 @@
 import io
 import struct
 
+import pytest
 from dimse_objects import make_instance, part10
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from pydicom.uid import (
 )
 
 from dicom_node.domain.errors import InvalidInstance, NodeError, UnsupportedTransferSyntax
+from dicom_node.pipeline import element_walk
 from dicom_node.pipeline.header import read_header, scan
 
 ENCODINGS = [
@@ -118,3 +120,21 @@ def test_errors_carry_no_value_of_the_data_set():
 
     assert said
     assert "canary" not in " ".join(said).lower()
+
+
+@given(encodings, st.data())
+def test_the_quick_way_over_plain_elements_sees_what_the_careful_way_sees(encoding, data):
+    changed = bytearray(INSTANCES[encoding])
+    for _ in range(data.draw(st.integers(0, 2))):
+        changed[data.draw(st.integers(132, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
+
+    def said():
+        try:
+            return scan(io.BytesIO(bytes(changed)))
+        except NodeError as exc:
+            return type(exc), str(exc)
+
+    quick = said()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(element_walk, "_plain_run", lambda _window, start, *_: start)
+        assert said() == quick

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -153,3 +154,23 @@ def test_a_receiver_loads_no_model_engine_and_no_http_side():
     code = f"import sys, dicom_node.app.receiver; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def peak_mib(process):
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+def test_memory_does_not_grow_with_the_size_of_an_instance(pool):
+    peer = RawAssociation(pool.port)
+    assert store(peer, make_instance(rows=64)) == 0
+    before = [peak_mib(process) for process in pool.processes]
+    ds = make_instance(rows=64)
+    ds.NumberOfFrames = 12_000
+    ds.PixelData = bytes(64 * 64 * 2) * ds.NumberOfFrames
+    assert len(ds.PixelData) > 90 << 20
+
+    assert store(peer, ds) == 0x0000
+    grown = [after - b for after, b in zip(map(peak_mib, pool.processes), before, strict=True)]
+    assert max(grown) < 24
+    peer.close()

@@ -2,13 +2,14 @@
 
 import socket
 import struct
+import threading
 
 import pytest
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.dimse.data_set_buffer import DataSetBuffer
 from dicom_node.dimse.statuses import TOO_LARGE, DimseStatus
-from dicom_node.dimse.store_exchange import StoreExchange
+from dicom_node.dimse.store_exchange import LARGE, StoreExchange
 from dicom_node.dimse.wire import PduReader, ProtocolError
 
 
@@ -40,6 +41,27 @@ class Negotiated:
         return {1: (CTImageStorage, ExplicitVRLittleEndian)}[context_id]
 
 
+class Large:
+    """Takes a large instance part by part."""
+
+    def __init__(self, request):
+        self.request = request
+        self.data = b""
+        self.parts = []
+        self.end = None
+
+    def write(self, part):
+        self.parts.append(len(part))
+        self.data += bytes(part)
+
+    def complete(self):
+        self.end = "complete"
+        return DimseStatus(0)
+
+    def abandon(self):
+        self.end = "abandoned"
+
+
 class Bench:
     """An exchange with a socket pair: what is fed in is read as PDUs."""
 
@@ -50,13 +72,18 @@ class Bench:
         self.reader = PduReader(self.ours)
         self.stored = []
         self.delivered = []
+        self.large = []
         self.exchange = StoreExchange(
-            Negotiated(), lambda *pdv: self.delivered.append(pdv), self._store, limit
+            Negotiated(), lambda *pdv: self.delivered.append(pdv), self._store, limit, self._begin
         )
 
     def _store(self, request, stream):
         self.stored.append((request, stream.read()))
         return DimseStatus(0)
+
+    def _begin(self, request):
+        self.large.append(Large(request))
+        return self.large[-1]
 
     def feed(self, *pdvs):
         body = b"".join(pdvs)
@@ -182,6 +209,54 @@ def test_an_instance_beyond_the_limit_is_refused_and_the_next_one_is_taken(bench
     bench.feed(pdv(0x03, command()), pdv(0x02, b"small"))
     assert bench.status() == 0
     assert len(bench.stored) == 1
+
+
+def feed_large(bench, size, part=1 << 16, last=True):
+    sent = threading.Thread(target=lambda: [bench.peer.sendall(pdu) for pdu in pdus])
+    data = bytes(range(256)) * (part // 256)
+    pdus = [pdv(0x00, data)] * (size // part) + [pdv(0x02, b"end")] * last
+    bench.feed(pdv(0x03, command()))
+    sent.start()
+    for pdu in pdus:
+        bench.exchange.read(bench.reader, len(pdu))
+    sent.join()
+    return data * (size // part) + b"end"
+
+
+def test_a_large_instance_is_passed_on_while_it_arrives(bench):
+    bench = bench(limit=1 << 30)
+    sent = feed_large(bench, 9 << 20)
+
+    (large,) = bench.large
+    assert (large.end, bench.stored) == ("complete", [])
+    assert large.data.endswith(sent)
+    assert large.data[128:132] == b"DICM"
+    assert large.request.sop_instance_uid == "1.2.3"
+    assert max(large.parts) <= LARGE + (1 << 20)
+    assert bench.status() == 0
+    assert len(bench.exchange._buffer._block) <= 4 << 20
+
+    bench.feed(pdv(0x03, command()), pdv(0x02, b"small"))
+    assert bench.status() == 0
+    assert len(bench.stored) == 1
+
+
+def test_a_large_instance_beyond_the_limit_leaves_nothing(bench):
+    bench = bench(limit=5 << 20)
+    feed_large(bench, 9 << 20)
+
+    assert [large.end for large in bench.large] == ["abandoned"]
+    assert bench.status() == TOO_LARGE
+
+
+def test_a_large_instance_that_breaks_off_leaves_nothing(bench):
+    bench = bench(limit=1 << 30)
+    feed_large(bench, 4 << 20, last=False)
+    assert bench.exchange.is_receiving
+    bench.exchange.abandon()
+    bench.exchange.abandon()
+
+    assert [large.end for large in bench.large] == ["abandoned"]
 
 
 def test_memory_grows_with_what_came_not_with_what_was_announced(bench):
