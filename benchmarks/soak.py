@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import signal
 import subprocess
@@ -104,7 +105,8 @@ class Soak:
         self.orthanc.discard()
 
     def _wait(self, bounds: tuple[float, float]) -> float:
-        return self.chance.uniform(*bounds)
+        low, high = bounds
+        return low if low == high else self.chance.uniform(low, high)
 
     def _start_senders(self) -> None:
         kinds = ("dimse", "stow", "dcmtk", "dimse")[: self.options.senders]
@@ -166,6 +168,7 @@ class Soak:
             "deliveries": deliveries,
             "drained": drained,
             "audit": command(self.node.configuration, "audit", "verify"),
+            "reconciled": command(self.node.configuration, "reconcile", "--deep"),
             "usage": self.usage.report(),
             "examples": {name: found[name][:5] for name in ("lost", "doubled")},
         }
@@ -204,7 +207,7 @@ def is_good(report: dict[str, Any]) -> bool:
         and report["drained"]
         and set(report["studies"]) <= {"done", "rejected"}
         and report["results_missing"] == report["not_purged"] == report["spool_files"] == 0
-        and report["audit"]["exit"] == 0
+        and report["audit"]["exit"] == report["reconciled"]["exit"] == 0
         and set(report["deliveries"]) <= {"sent", "confirmed"}
     )
 
@@ -223,6 +226,7 @@ def main() -> None:
     parser.add_argument("--senders", type=int, default=4, choices=range(1, 5))
     parser.add_argument("--receivers", type=int, default=2)
     parser.add_argument("--confirm", default="query", choices=("none", "query", "commitment"))
+    parser.add_argument("--no-kills", action="store_true", help="nothing is killed, nobody goes away")
     parser.add_argument("--kill-s", type=_bounds, default=(20.0, 60.0), help="between two kills, as 20-60")
     parser.add_argument("--outage-s", type=_bounds, default=(60.0, 150.0), help="between two outages")
     parser.add_argument("--backlog", type=int, default=20, help="studies in work at which senders pause")
@@ -231,6 +235,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the report only")
     options = parser.parse_args()
     options.seconds = options.minutes * 60
+    if options.no_kills:
+        options.kill_s = options.outage_s = (math.inf, math.inf)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
         folder = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
