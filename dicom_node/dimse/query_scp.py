@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: Matches that are in memory at a time.
-_PAGE: Final = 500
 _PATIENT_ID: Final = "00100020"
 _ISSUER: Final = "00100021"
 
@@ -60,16 +58,21 @@ class QueryScp:
         Whom to retrieve from: the node's own.
     max_matches
         A query that matches more is refused.
+    page
+        Matches that are in memory at a time.
     """
 
     name = "query"
     _OPERATIONS: Final = frozenset({Operation.FIND})
 
-    def __init__(self, catalog: Catalog, metrics: Metrics, *, ae_title: str, max_matches: int) -> None:
+    def __init__(
+        self, catalog: Catalog, metrics: Metrics, *, ae_title: str, max_matches: int, page: int = 1000
+    ) -> None:
         self._catalog = catalog
         self._metrics = metrics
         self._ae_title = ae_title
         self._max_matches = max_matches
+        self._page = page
 
     def contexts(self, proposed: Sequence[PresentationContext]) -> Sequence[PresentationContext]:
         """See `service.DimseService`."""
@@ -146,7 +149,7 @@ class QueryScp:
         """
         offset = 0
         while True:
-            page = self._catalog.search(replace(query, limit=_PAGE, offset=offset))
+            page = self._catalog.search(replace(query, limit=self._page, offset=offset))
             if most is not None and page.total > most:
                 raise TooManyMatches
             yield from page.rows

@@ -30,7 +30,8 @@ from dicom_node.dimse.query_statuses import (
 )
 from dicom_node.dimse.retrieve_keys import MOST_INSTANCES, Selection, TooManyInstances
 from dicom_node.dimse.served_request import ServedRequest
-from dicom_node.dimse.sub_operations import CannotSend, Counts, Originator, outcome, store
+from dicom_node.dimse.store_message import Originator
+from dicom_node.dimse.sub_operations import CannotSend, Counts, outcome, store
 from dicom_node.domain.errors import DeliveryFailed
 
 if TYPE_CHECKING:

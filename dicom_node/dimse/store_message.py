@@ -113,6 +113,37 @@ def store_request(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Originator:
+    """Whose C-MOVE a C-STORE belongs to (PS3.7 §9.1.1.1)."""
+
+    ae_title: str
+    message_id: int
+
+
+def encode_request(
+    message_id: int, sop_class_uid: str, sop_instance_uid: str, originator: Originator | None = None
+) -> bytes:
+    """The command set of a C-STORE-RQ with a data set.
+
+    References
+    ----------
+    PS3.7 §9.3.1.1.
+    """
+    elements = [
+        _element(0x0002, _padded(sop_class_uid)),
+        _element(0x0100, _US.pack(C_STORE_RQ)),
+        _element(0x0110, _US.pack(message_id)),
+        _element(0x0700, _US.pack(0x0000)),
+        _element(0x0800, _US.pack(0x0001)),
+        _element(0x1000, _padded(sop_instance_uid)),
+    ]
+    if originator is not None:
+        elements.append(_element(0x1030, _padded(originator.ae_title, " ")))
+        elements.append(_element(0x1031, _US.pack(originator.message_id)))
+    return _whole(elements)
+
+
 def encode_response(request: StoreRequest, status: DimseStatus, max_pdu: int) -> bytes:
     """The P-DATA-TF PDUs of a C-STORE-RSP.
 
@@ -135,9 +166,13 @@ def encode_response(request: StoreRequest, status: DimseStatus, max_pdu: int) ->
     if status.comment:
         elements.append(_element(0x0902, _padded(status.comment, " ")))
     elements.append(_element(0x1000, _padded(request.sop_instance_uid)))
+    return b"".join(_fragments(_whole(elements), request.context_id, max_pdu))
+
+
+def _whole(elements: list[bytes]) -> bytes:
+    """A command set with its length."""
     body = b"".join(elements)
-    command = _element(0x0000, _UL.pack(len(body))) + body
-    return b"".join(_fragments(command, request.context_id, max_pdu))
+    return _element(0x0000, _UL.pack(len(body))) + body
 
 
 def _fragments(command: bytes, context_id: int, max_pdu: int) -> Iterator[bytes]:

@@ -8,7 +8,6 @@ PS3.4 §C.4.2.1.6 to C.4.2.1.8 and §C.4.3.1.4 (statuses and counts); PS3.7 §9.
 from __future__ import annotations
 
 import io
-import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +20,7 @@ from dicom_node.dimse.encoded_store import choose_context, encoded_data_set
 from dicom_node.dimse.paced_sending import AssociationEnded, send_streamed
 from dicom_node.dimse.query_statuses import CANNOT_PERFORM, SUB_OPERATIONS_FAILED, SUCCESS
 from dicom_node.dimse.statuses import is_stored
+from dicom_node.dimse.store_message import encode_request
 from dicom_node.domain.errors import NodeError
 from dicom_node.pipeline.element_sources import PlainSource
 from dicom_node.pipeline.element_walk import read_file_meta
@@ -31,26 +31,17 @@ if TYPE_CHECKING:
 
     from pynetdicom.presentation import PresentationContext
 
+    from dicom_node.dimse.store_message import Originator
     from dicom_node.domain.catalog_record import CatalogRecord
 
 _PREAMBLE: Final = 132
 _PART: Final = 1 << 18
 #: UIDs of failed instances that are listed: more do not fit an element of explicit VR.
 _MOST_LISTED: Final = 1000
-_ELEMENT: Final = struct.Struct("<HHL")
-_US: Final = struct.Struct("<H")
 
 
 class CannotSend(Exception):
     """One instance cannot be sent; the message says why, without identity."""
-
-
-@dataclass(frozen=True, slots=True)
-class Originator:
-    """Whose C-MOVE a C-STORE belongs to (PS3.7 §9.1.1.1)."""
-
-    ae_title: str
-    message_id: int
 
 
 @dataclass(slots=True)
@@ -133,7 +124,7 @@ def store(
     if context is None or context.context_id is None:
         raise CannotSend("the peer takes neither its SOP Class in its transfer syntax nor another way")
     send_as = str(context.transfer_syntax[0])
-    command = _command(record, message_id, originator)
+    command = encode_request(message_id, record.sop_class_uid, record.sop_instance_uid, originator)
     try:
         stream = open_blob(record.ref)
     except NodeError as exc:
@@ -204,28 +195,3 @@ def _parts(stream: BinaryIO, stored_as: str, send_as: str) -> Iterator[bytes]:
 def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield first
     yield from rest
-
-
-def _command(record: CatalogRecord, message_id: int, originator: Originator | None) -> bytes:
-    """The command set of a C-STORE-RQ (PS3.7 §9.3.1.1), Implicit VR Little Endian."""
-    elements = [
-        _element(0x0002, _padded(record.sop_class_uid)),
-        _element(0x0100, _US.pack(0x0001)),
-        _element(0x0110, _US.pack(message_id)),
-        _element(0x0700, _US.pack(0x0000)),
-        _element(0x0800, _US.pack(0x0001)),
-        _element(0x1000, _padded(record.sop_instance_uid)),
-    ]
-    if originator is not None:
-        elements.append(_element(0x1030, _padded(originator.ae_title, " ")))
-        elements.append(_element(0x1031, _US.pack(originator.message_id)))
-    body = b"".join(elements)
-    return _element(0x0000, struct.pack("<L", len(body))) + body
-
-
-def _element(number: int, value: bytes) -> bytes:
-    return _ELEMENT.pack(0, number, len(value)) + value
-
-
-def _padded(text: str, fill: str = "\0") -> bytes:
-    return (text + fill if len(text) % 2 else text).encode("ascii")

@@ -68,10 +68,10 @@ class Holdings:
         """Take a study's inputs away."""
         self.catalog.withdraw_sources(f"id-{study_instance_uid}")
 
-    def services(self, *, max_matches=1000, max_retrievals=2, wait_s=5.0):
+    def services(self, *, max_matches=1000, page=50, max_retrievals=2, wait_s=5.0):
         """Query and retrieve over what is held."""
         return (
-            QueryScp(self.catalog, self.metrics, ae_title=self.ae_title, max_matches=max_matches),
+            QueryScp(self.catalog, self.metrics, ae_title=self.ae_title, max_matches=max_matches, page=page),
             RetrieveScp(
                 self.catalog,
                 self.blobs.open,

@@ -39,7 +39,7 @@ SYNTAXES = (
 FINDS = (StudyRootQueryRetrieveInformationModelFind, PatientRootQueryRetrieveInformationModelFind)
 GETS = (StudyRootQueryRetrieveInformationModelGet, PatientRootQueryRetrieveInformationModelGet)
 LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE", "", "NONE")
-ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 #: Keys of all levels, dates, numbers, names, sequences, private ones, and what no query has.
 _TAGS = st.one_of(
