@@ -93,7 +93,7 @@ class DimseSettings(Section):
         default="auto", description="processes that receive; 0: the main process does"
     )
     max_instance_mb: int = Field(default=2048, ge=1, description="a larger instance is answered A701")
-    max_pdu: int = Field(default=65536, ge=0, description="bytes; 0 is unlimited")
+    max_pdu: int = Field(default=131072, ge=0, description="bytes; 0 is unlimited")
     timeout_s: float = Field(default=30, gt=0, description="seconds without a message before an abort")
     artim_s: float | None = Field(default=None, gt=0, description="seconds for the association request")
     pdu_s: float | None = Field(default=None, gt=0, description="seconds without a byte within a PDU")

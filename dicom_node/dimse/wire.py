@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import socket
 
 _PDU_HEADER = struct.Struct(">BxL")
 #: The header of a PDU, and of the first PDV where it is a P-DATA-TF: most often read in one call.
@@ -38,6 +35,8 @@ class PduReader:
 
     def __init__(self, connection: socket.socket, pdu_s: float = 30) -> None:
         self._connection = connection
+        # All that a call asks for, where the kernel itself can wait for it: TLS comes in records of its own.
+        self._flags = 0 if hasattr(connection, "pending") else socket.MSG_WAITALL
         self._pdu_s = pdu_s
         self._deadline = float("inf")
         self._ahead = b""
@@ -76,7 +75,7 @@ class PduReader:
             view[: len(part)] = part
             view = view[len(part) :]
         while view:
-            got = self._connection.recv_into(view)
+            got = self._connection.recv_into(view, 0, self._flags)
             if not got:
                 raise _closed()
             view = view[got:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -136,7 +136,6 @@ class ReceiveStage:
         log.warning("instance.refused", source=source, code=error.code, reason=str(error))
 
     def _receive(self, incoming: IncomingInstance) -> Receipt:
-        self._watermark.check()
         scanned = scan(incoming.stream)
         self._check_claims(incoming.sop_class_uid, incoming.sop_instance_uid, scanned.header)
         digest = content_digest(incoming.stream, scanned)
@@ -178,8 +177,9 @@ class ReceiveStage:
         name = f"{self._pseudonymizer.uid(header.sop_instance_uid)}-{digest[:16]}.dcm"
         blob = self._spool.create(slot, name)
         try:
-            if isinstance(incoming.stream, InMemory):
-                with incoming.stream.getbuffer() as whole:
+            whole = _in_memory(incoming.stream)
+            if whole is not None:
+                with whole:
                     ref = blob.commit(whole)
             else:
                 for part in _parts(incoming.stream, 0):
@@ -193,14 +193,6 @@ class ReceiveStage:
         )
 
 
-@runtime_checkable
-class InMemory(Protocol):
-    """A stream whose bytes can be looked at without copying them, as `io.BytesIO` is."""
-
-    def getbuffer(self) -> memoryview:
-        """All bytes, whatever the position."""
-
-
 def content_digest(stream: BinaryIO, scanned: ScannedInstance) -> str:
     """SHA-256 of what the sender sent; see `spooled.new_digest` for what counts."""
     digest = new_digest(scanned.header.transfer_syntax_uid)
@@ -211,10 +203,18 @@ def content_digest(stream: BinaryIO, scanned: ScannedInstance) -> str:
 
 def _parts(stream: BinaryIO, start: int) -> Iterator[bytes | memoryview]:
     """The bytes of a stream from `start` on: at once where they are in memory."""
-    if isinstance(stream, InMemory):
-        with stream.getbuffer() as view, view[start:] as part:
+    whole = _in_memory(stream)
+    if whole is not None:
+        with whole, whole[start:] as part:
             yield part
         return
     stream.seek(start)
     while chunk := stream.read(_CHUNK):
         yield chunk
+
+
+def _in_memory(stream: BinaryIO) -> memoryview | None:
+    """All bytes of a stream that has them in memory, not copied, as `io.BytesIO` has; to be released."""
+    look = getattr(stream, "getbuffer", None)
+    view: memoryview | None = None if look is None else look()
+    return view
