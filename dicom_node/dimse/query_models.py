@@ -158,6 +158,14 @@ def negotiate(operation: Operation, proposed: bytes) -> bytes:
     return bytes(int(wanted == 1 and supported) for wanted, supported in pairs)
 
 
+def answer(sop_class_uid: str, proposed: bytes, operations: frozenset[Operation]) -> bytes | None:
+    """The answer of a service that offers these operations; see `service.DimseService.extended`."""
+    model = MODELS.get(sop_class_uid)
+    if model is None or model.operation not in operations:
+        return None
+    return negotiate(model.operation, proposed)
+
+
 def options(operation: Operation, proposed: bytes) -> Options:
     """What an extended negotiation came to; nothing proposed is the baseline."""
     agreed = [bool(one) for one in negotiate(operation, proposed).ljust(7, b"\0")]

@@ -18,7 +18,7 @@ from dicom_node.dimse.association import associated
 from dicom_node.dimse.contexts import propose
 from dicom_node.dimse.identifier import read_identifier
 from dicom_node.dimse.paced_sending import AssociationEnded
-from dicom_node.dimse.query_models import MODELS, Operation, contexts, negotiate, options
+from dicom_node.dimse.query_models import MODELS, Operation, answer, contexts, options
 from dicom_node.dimse.query_statuses import (
     CANCELLED,
     CANNOT_PERFORM,
@@ -99,10 +99,7 @@ class RetrieveScp:
 
     def extended(self, sop_class_uid: str, proposed: bytes) -> bytes | None:
         """See `service.DimseService`."""
-        model = MODELS.get(sop_class_uid)
-        if model is None or model.operation not in self._OPERATIONS:
-            return None
-        return negotiate(model.operation, proposed)
+        return answer(sop_class_uid, proposed, self._OPERATIONS)
 
     def serve(self, assoc: Any, message: Any, context: PresentationContext) -> bool:
         """See `service.DimseService`."""

@@ -179,6 +179,23 @@ class TestAsScp:
         order = desk.store.claim(desk.clock.now() + timedelta(days=1), desk.clock.now())
         return order is not None and order.attempts > 0
 
+    def test_report_is_not_lost_with_the_process_that_took_the_request(
+        self, serve, modality, holdings, tmp_path
+    ):
+        """Another process finds it in the database, once the first one's time is over."""
+        _, first = serve()
+        first.desk.take("MODALITY", "1.2.3", [ObjectReference(CTImageStorage, "1.2.3.4")])
+        assert first.store.claim(first.clock.now(), first.clock.now() + timedelta(minutes=2)) is not None
+        holdings.database.dispose()  # as if it were killed while it reported
+        second = Desk(holdings, tmp_path / "node", CommitmentPolicy.HELD)
+        there = DimseReportSender(
+            {"MODALITY": Address("127.0.0.1", modality.listen(), "MODALITY", "NODE", timeout_s=5)}
+        )
+        assert second.desk.report_due(there) == 0
+        second.clock.ahead += timedelta(minutes=3)
+        assert second.desk.report_due(there) == 1
+        assert failed(modality.reports[0][1]) == {"1.2.3.4": 0x0112}
+
     def test_stranger_that_left_is_given_up(self, serve, modality):
         node, desk = serve()
         modality.ask(node, (CTImageStorage, generate_uid()), stay=False)
