@@ -125,7 +125,14 @@ class DimseArchive:
                 return
             receiver = GetReceiver(self._name, study_instance_uid, intake)
             roles = get_roles(contexts)
-            with open_line(self._address, self._name, contexts, items=roles, store=receiver.store) as line:
+            with open_line(
+                self._address,
+                self._name,
+                contexts,
+                items=roles,
+                store=receiver.store,
+                begin=receiver.begin,
+            ) as line:
                 if line is None:
                     raise ArchiveRefused(f"{self._name}: does not offer C-GET; set `retrieve: move` for it")
                 for one in self._plan(study_instance_uid, wanted, intake):

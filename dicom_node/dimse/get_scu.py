@@ -17,9 +17,17 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet
 from dicom_node.dimse.contexts import MAX_CONTEXTS, UNCOMPRESSED
 from dicom_node.dimse.retrieval import perform
 from dicom_node.dimse.statuses import SUCCESS, DimseStatus, status_of_error
-from dicom_node.domain.errors import ArchiveRefused, InternalError, NodeError
+from dicom_node.dimse.store_service import LargeStore
+from dicom_node.domain.errors import (
+    ArchiveRefused,
+    InternalError,
+    InvalidInstance,
+    NodeError,
+    OutOfResources,
+)
 from dicom_node.pipeline.accepted import storage_sop_classes, transfer_syntaxes
-from dicom_node.pipeline.header import scan
+from dicom_node.pipeline.header import scan, scan_beginning
+from dicom_node.pipeline.large_arrival import MAX_HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -30,12 +38,14 @@ if TYPE_CHECKING:
     from dicom_node.dimse.request_line import RequestLine
     from dicom_node.dimse.retrieval import SubOperations, Wanted
     from dicom_node.dimse.store_message import StoreRequest
+    from dicom_node.domain.instance import InstanceHeader, Receipt
     from dicom_node.ports.archive import Intake
+    from dicom_node.ports.ingest import Arrival
 
 log = structlog.get_logger(__name__)
 
 _C_GET_RQ: Final = 0x0010
-_NOT_ASKED_FOR: Final = DimseStatus(0xC000, "this instance was not asked for")
+_NOT_ASKED_FOR: Final = "this instance was not asked for"
 
 
 def get_lots(sop_classes: Collection[str]) -> Iterator[list[PresentationContext]]:
@@ -86,28 +96,82 @@ class GetReceiver:
         error: NodeError | None
         try:
             if not self._belongs(stream):
-                log.warning("archive.sent_something_else", peer=self._name)
-                return _NOT_ASKED_FOR
+                return DimseStatus(0xC000, _NOT_ASKED_FOR)
             error = self._intake.take(request.sop_instance_uid, stream)
         except Exception as exc:  # noqa: BLE001 - the protocol edge: the peer gets a status, then the work ends
             self.fatal = exc
             error = exc if isinstance(exc, NodeError) else InternalError.of(exc)
         return DimseStatus(SUCCESS) if error is None else status_of_error(error)
 
+    def begin(self, request: StoreRequest) -> LargeStore:
+        """Serve a request whose instance is too large for memory."""
+        return LargeStore(request, _LargeTaken(self, self._intake.begin()))
+
+    def is_of_study(self, header: InstanceHeader) -> bool:
+        """Whether an instance is one that may have been asked for; another is not kept."""
+        belongs = header.study_instance_uid == self._study_instance_uid
+        if not belongs:
+            log.warning("archive.sent_something_else", peer=self._name)
+        return belongs
+
     def _belongs(self, stream: BinaryIO) -> bool:
         try:
-            study = scan(stream).header.study_instance_uid
+            header = scan(stream).header
         except NodeError:
             return True  # the receive stage says what is wrong with it
         finally:
             stream.seek(0)
-        return study == self._study_instance_uid
+        return self.is_of_study(header)
 
     def tick(self) -> None:
         """Raise where the work is to end."""
         if self.fatal is not None:
             raise self.fatal
         self._intake.check()
+
+
+class _LargeTaken:
+    """`ports.Arrival` of an instance that is looked at while it arrives."""
+
+    def __init__(self, receiver: GetReceiver, arrival: Arrival) -> None:
+        self._receiver = receiver
+        self._arrival = arrival
+        self._head = bytearray()
+        self._belongs: bool | None = None
+
+    def write(self, part: bytes | bytearray | memoryview) -> None:
+        """See `ports.Arrival.write`."""
+        if self._belongs is None:
+            self._head += part
+            self._belongs = self._look()
+        if self._belongs is not False:
+            self._arrival.write(part)
+
+    def complete(self) -> Receipt:
+        """See `ports.Arrival.complete`."""
+        if self._belongs is False:
+            self.abandon()
+            raise InvalidInstance(_NOT_ASKED_FOR)
+        try:
+            return self._arrival.complete()
+        except OutOfResources as exc:
+            self._receiver.fatal = exc
+            raise
+
+    def abandon(self) -> None:
+        """See `ports.Arrival.abandon`."""
+        self._arrival.abandon()
+
+    def _look(self) -> bool | None:
+        """Whether it belongs; `None` where more of it must be seen."""
+        try:
+            found = scan_beginning(bytes(self._head))
+        except NodeError:
+            return True  # the receive stage says what is wrong with it
+        if found is None:
+            return True if len(self._head) > MAX_HEAD else None
+        self._head.clear()
+        return self._receiver.is_of_study(found.header)
 
 
 def get(line: RequestLine, name: str, wanted: Wanted, tick: Callable[[], object]) -> SubOperations:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from dicom_node.dimse.association import Address
-    from dicom_node.dimse.store_exchange import StoreHandler
+    from dicom_node.dimse.store_exchange import BeginLarge, StoreHandler
     from dicom_node.dimse.store_message import StoreRequest
 
 _C_CANCEL_RQ: Final = 0x0FFF
@@ -44,7 +44,7 @@ _TICK_S: Final = 0.25
 #: Seconds that a peer has to end what was cancelled, and to answer a release.
 _LEAVE_S: Final = 5.0
 #: The most bytes of an instance.
-_LIMIT: Final = 2 << 30
+_LIMIT: Final = 1 << 40
 
 
 class _Asked(Negotiated):
@@ -65,11 +65,18 @@ class RequestLine:
     ----------
     name
         Of the peer, for messages.
-    store
-        Serves the C-STORE requests that the peer sends over it.
+    store, begin
+        Serve the C-STORE requests that the peer sends over it; see `StoreExchange`.
     """
 
-    def __init__(self, assoc: Any, name: str, timeouts: Timeouts, store: StoreHandler) -> None:
+    def __init__(
+        self,
+        assoc: Any,
+        name: str,
+        timeouts: Timeouts,
+        store: StoreHandler,
+        begin: BeginLarge | None = None,
+    ) -> None:
         self._assoc = assoc
         self._name = name
         self._timeouts = timeouts
@@ -79,7 +86,7 @@ class RequestLine:
         self._connection = assoc.dul.socket.socket
         self._connection.settimeout(timeouts.network_s)
         self._reader = PduReader(self._connection, timeouts.network_s)
-        self._exchange = StoreExchange(self._negotiated, self._deliver, store, _LIMIT)
+        self._exchange = StoreExchange(self._negotiated, self._deliver, store, _LIMIT, begin)
         self._command: dict[int, bytes] = {}
         self._identifier = bytearray()
         self._responses: deque[Response] = deque()
@@ -240,6 +247,7 @@ class RequestLine:
 
     def _close(self) -> None:
         self._is_open = False
+        self._exchange.abandon()
         assoc = self._assoc
         assoc.is_established = False
         assoc.is_released = True
@@ -258,6 +266,7 @@ def open_line(
     *,
     items: Sequence[Any] = (),
     store: StoreHandler | None = None,
+    begin: BeginLarge | None = None,
 ) -> Iterator[RequestLine | None]:
     """Open an association to an archive; `None` where it takes none of the contexts.
 
@@ -274,7 +283,7 @@ def open_line(
                 yield None
                 return
             line = RequestLine(
-                assoc, name, address.timeouts or Timeouts.all(address.timeout_s), store or _refuse
+                assoc, name, address.timeouts or Timeouts.all(address.timeout_s), store or _refuse, begin
             )
             try:
                 yield line

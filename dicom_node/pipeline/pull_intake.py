@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from dicom_node.domain.errors import NodeError
+    from dicom_node.domain.instance import Receipt
     from dicom_node.domain.pull import ArchivedInstance
     from dicom_node.ports.arrivals import Arrivals
     from dicom_node.ports.identity import Pseudonymizer
-    from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.ingest import Arrival, Receiver
 
 log = structlog.get_logger(__name__)
 
@@ -94,8 +95,16 @@ class StudyIntake:
             if isinstance(exc, PermanentError) and self._left.pop(refused, None) is not None:
                 self._refused.add(refused)
             return exc
-        self._note(receipt.study_id, {receipt.sop_instance_uid})
+        self.kept(receipt)
         return None
+
+    def begin(self) -> NotedArrival:
+        """See `ports.Intake.begin`."""
+        return NotedArrival(self._receiver.begin(self._source), self)
+
+    def kept(self, receipt: Receipt) -> None:
+        """Count an instance that was stored."""
+        self._note(receipt.study_id, {receipt.sop_instance_uid})
 
     def look(self) -> int:
         """See `ports.Intake.look`."""
@@ -115,3 +124,31 @@ class StudyIntake:
             self._refused.discard(uid)
         if fresh:
             self._arrived(study_id, len(fresh))
+
+
+class NotedArrival:
+    """`ports.Arrival` of an instance that a pull fetches."""
+
+    def __init__(self, arrival: Arrival, intake: StudyIntake) -> None:
+        self._arrival = arrival
+        self._intake = intake
+
+    def write(self, part: bytes | bytearray | memoryview) -> None:
+        """See `ports.Arrival.write`."""
+        self._arrival.write(part)
+
+    def complete(self) -> Receipt:
+        """See `ports.Arrival.complete`."""
+        try:
+            receipt = self._arrival.complete()
+        except OutOfResources:
+            raise
+        except (PermanentError, TransientError) as exc:
+            self._intake.reasons[str(exc)] = None
+            raise
+        self._intake.kept(receipt)
+        return receipt
+
+    def abandon(self) -> None:
+        """See `ports.Arrival.abandon`."""
+        self._arrival.abandon()

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.errors import NodeError
     from dicom_node.domain.pull import ArchivedInstance, StudyQuery
+    from dicom_node.ports.ingest import Arrival
 
 
 class Intake(Protocol):
@@ -29,6 +30,9 @@ class Intake(Protocol):
         OutOfResources
             If the disk is full: the work ends.
         """
+
+    def begin(self) -> Arrival:
+        """Store an instance that is too large for memory part by part; else as `take`."""
 
     def look(self) -> int:
         """See what came by another way; how many instances have come in all."""

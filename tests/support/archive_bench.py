@@ -1,12 +1,17 @@
 """What tests of archives over DIMSE share: studies, an intake in memory, and archives that run."""
 
+import io
+from types import SimpleNamespace
+
 import pytest
 from dimse_objects import make_instance
 from query_archives import StrangeArchive
 
 from dicom_node.dimse.archive import DimseArchive, RetrieveWay
 from dicom_node.domain.errors import ArchiveFailed, ArchiveRefused, OutOfResources
+from dicom_node.domain.instance import StoreOutcome
 from dicom_node.index.arrivals import SqlArrivals
+from dicom_node.pipeline.header import scan
 from dicom_node.pipeline.pull_intake import StudyIntake
 
 GET, MOVE = RetrieveWay.GET, RetrieveWay.MOVE
@@ -32,6 +37,26 @@ def study(number, *, series=2, instances=3, **elements):
     ]
 
 
+class Growing:
+    """An `Arrival` in memory."""
+
+    def __init__(self, taken):
+        self.taken, self.data, self.abandoned = taken, bytearray(), False
+        taken.begun.append(self)
+
+    def write(self, part):
+        self.data += part
+
+    def complete(self):
+        self.taken.largest = max(self.taken.largest, len(self.data))
+        uid = scan(io.BytesIO(self.data)).header.sop_instance_uid
+        self.taken.take(uid, io.BytesIO(self.data))
+        return SimpleNamespace(outcome=StoreOutcome.STORED)
+
+    def abandon(self):
+        self.abandoned = True
+
+
 class Taken:
     """An `Intake` in memory."""
 
@@ -40,6 +65,8 @@ class Taken:
         self.streams = {}
         self.refuse = {}
         self.check = lambda: None
+        self.begun = []
+        self.largest = 0
 
     def missing(self):
         return self.left.values()
@@ -50,6 +77,9 @@ class Taken:
         self.streams[uid] = stream.read()
         self.left.pop(uid, None)
         return None
+
+    def begin(self):
+        return Growing(self)
 
     def look(self):
         return len(self.streams)
@@ -83,7 +113,7 @@ def intake_of(node, number, listed, expected):
         listed,
         expected,
         source="pull:pacs",
-        receiver=None,
+        receiver=node.receiver,
         arrivals=SqlArrivals(node.database),
         pseudonymizer=node.receiver._pseudonymizer,
         arrived=lambda _study, _count: None,

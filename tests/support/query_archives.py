@@ -133,6 +133,11 @@ class StrangeArchive:
         self.cancelled = 0
         self.address = Address("127.0.0.1", self.port, self.ae_title, "NODE", timeout_s=5)
 
+    def hang_up(self):
+        """Close all connections, as a crash does."""
+        for assoc in self._server.active_associations:
+            assoc.dul.socket.close()
+
     def stop(self):
         server, self._server = self._server, None
         if server is not None:

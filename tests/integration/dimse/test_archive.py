@@ -122,6 +122,32 @@ def test_instance_of_another_study_is_not_taken(strange):
     assert set(taken.streams) == uids(11)
 
 
+def test_large_instance_is_stored_while_it_arrives_and_one_of_another_study_is_not(strange):
+    pacs = strange(study(11, series=1, instances=1, rows=1200) + study(11, series=2, instances=1)[1:])
+    pacs.extra = study(12, series=1, instances=1, rows=1200)
+    taken, failure = fetch(archive_of(pacs), 11)
+    assert failure is None
+    assert set(taken.streams) == {"2.25.11.1.1", "2.25.11.2.1"}
+    assert taken.largest > 2 * 1200 * 1200
+    assert [arrival.abandoned for arrival in taken.begun] == [False, True]
+
+
+def test_large_instance_that_does_not_come_whole_leaves_nothing_and_is_asked_for_again(strange):
+    pacs = strange(study(11, series=1, instances=1, rows=4000))
+
+    class Dying(Taken):
+        def begin(self):
+            arrival = super().begin()
+            if len(self.begun) == 1:
+                pacs.hang_up()
+            return arrival
+
+    taken, failure = fetch(archive_of(pacs), 11, Dying([]))
+    assert failure is None
+    assert set(taken.streams) == uids(11, series=1, instances=1)
+    assert [arrival.abandoned for arrival in taken.begun] == [True, False]
+
+
 def test_archive_that_dies_in_the_middle_is_called_again_for_the_rest(strange):
     pacs = strange(study(11, series=1, instances=6))
     died = []

@@ -98,6 +98,20 @@ def test_moved_study_that_is_only_counted_is_believed_when_it_is_here(moving):
     assert intake.short == 0
 
 
+def test_large_instance_is_got_into_the_spool(start_node, strange):
+    node = start_node()
+    pacs = strange(study(11, series=1, instances=2, rows=1200))
+    archive = archive_of(pacs)
+    listed = archive.instances("2.25.11")
+    intake = intake_of(node, 11, listed, 2)
+    archive.retrieve("2.25.11", listed, intake)
+    assert intake.short == 0
+    assert sorted(dcmread(io.BytesIO(data)).SOPInstanceUID for data in node.stored) == [
+        "2.25.11.1.1",
+        "2.25.11.1.2",
+    ]
+
+
 def test_wrong_count_of_a_move_does_not_count(moving):
     pacs, archive, intake_for = moving(study(11, series=1))
     listed = archive.instances("2.25.11")
