@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
     from dicom_node.domain.breaker import Breaker
     from dicom_node.domain.delivery import DeliveryKey, DeliveryObject, DeliveryRecord, DeliveryStatus
@@ -167,14 +167,14 @@ class SqlDeliveries:
         with peeking(self._engine) as connection:
             return delivery_queue.closings_with_engine(connection, before)
 
-    def release_closing(self, study_id: str, version: int, number: int, again_at: datetime | None) -> None:
-        """See `ports.DeliveryStore.release_closing`."""
-        transact(
-            self._engine,
-            lambda connection: delivery_queue.release_closing(
-                connection, study_id, version, number, again_at
-            ),
-        )
+    def release_closings(self, looked_at: Sequence[tuple[str, int, int, datetime | None]]) -> None:
+        """See `ports.DeliveryStore.release_closings`."""
+
+        def release(connection: Connection) -> None:
+            for study_id, version, number, again_at in looked_at:
+                delivery_queue.release_closing(connection, study_id, version, number, again_at)
+
+        transact(self._engine, release)
 
     def breaker(self, destination: str) -> Breaker:
         """See `ports.DeliveryStore.breaker`."""

@@ -7,7 +7,6 @@ several processes that share the database keep the limits of each destination to
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -69,7 +68,7 @@ class Dispatcher:
         self._senders = {sender.destination.name: sender for sender in services.senders}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._probes = ThreadPoolExecutor(4, thread_name_prefix="probe")
+        self._probes: list[threading.Thread] = []
         self._swept_at: datetime | None = None
 
     def start(self) -> None:
@@ -78,12 +77,13 @@ class Dispatcher:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking; what is with the engine goes on."""
+        """Stop looking; what is with the engine goes on, a probe that takes long ends with the process."""
         self._stop.set()
         self._engine.changed.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
-        self._probes.shutdown(wait=False, cancel_futures=True)
+        for probe in self._probes:
+            probe.join(timeout=2)
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -104,8 +104,7 @@ class Dispatcher:
             self._hand_over(destination, now)
         for breaker in self._store.breakers():
             self._probe_where_due(breaker, now)
-        for study_id, version, number in self._store.due_closings(now):
-            self._close(study_id, version, number)
+        self._close_what_is_due(now)
         if self._swept_at is None or (now - self._swept_at).total_seconds() >= SWEEP_S:
             self._swept_at = now
             self.sweep(now)
@@ -118,9 +117,13 @@ class Dispatcher:
             if not self._engine.has_delivery(key.study_id, key.version, key.destination, record.number):
                 log.warning("delivery.taken_back", study_id=key.study_id, destination=key.destination)
                 self._store.release(key, record.number)
-        for study_id, version, number in self._store.dispatched_closings(lost):
-            if not self._engine.has_close(study_id, version, number):
-                self._store.release_closing(study_id, version, number, now)
+        lost_looks = [
+            (*look, now)
+            for look in self._store.dispatched_closings(lost)
+            if not self._engine.has_close(*look)
+        ]
+        if lost_looks:
+            self._store.release_closings(lost_looks)
         for sender in self._senders.values():
             destination = sender.destination
             for record in self._store.queued(
@@ -142,13 +145,16 @@ class Dispatcher:
                 key = record.key
                 self._engine.start_delivery(key.study_id, key.version, key.destination, record.number)
 
-    def _close(self, study_id: str, version: int, number: int) -> None:
-        ending = deliver_plan.ending(self._services, study_id, version)
-        if ending is None or ending.idle:
-            again_at = None if ending is None else ending.again_at
-            self._store.release_closing(study_id, version, number, again_at)
-        else:
-            self._engine.start_close(study_id, version, number)
+    def _close_what_is_due(self, now: datetime) -> None:
+        idle: list[tuple[str, int, int, datetime | None]] = []
+        for study_id, version, number in self._store.due_closings(now):
+            ending = deliver_plan.ending(self._services, study_id, version)
+            if ending is None or ending.idle:
+                idle.append((study_id, version, number, None if ending is None else ending.again_at))
+            else:
+                self._engine.start_close(study_id, version, number)
+        if idle:
+            self._store.release_closings(idle)
 
     def _probe_where_due(self, breaker: Breaker, now: datetime) -> None:
         sender = self._senders.get(breaker.destination)
@@ -157,7 +163,9 @@ class Dispatcher:
         if breaker.probe_at is None or breaker.probe_at > now:
             return
         if self._store.claim_probe(breaker.destination, now, now + timedelta(seconds=PROBE_S)):
-            self._probes.submit(self._probe, sender)
+            probe = threading.Thread(target=self._probe, args=(sender,), name="probe", daemon=True)
+            self._probes = [*(thread for thread in self._probes if thread.is_alive()), probe]
+            probe.start()
 
     def _probe(self, sender: ResultSender) -> None:
         destination = sender.destination

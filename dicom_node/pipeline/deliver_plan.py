@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: next version, it is ended while they go on.
 PATIENCE = timedelta(minutes=5)
 #: Between two looks for late instances.
-LATE_LOOK = timedelta(seconds=5)
+LATE_LOOK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def finish(
 
 def closed(services: Services, study_id: str, version: int, number: int, again_at: datetime | None) -> None:
     """Note that a version was looked at."""
-    services.deliveries.release_closing(study_id, version, number, again_at)
+    services.deliveries.release_closings([(study_id, version, number, again_at)])
 
 
 def _outcome_of(runs: Sequence[Run]) -> tuple[StudyState, str | None]:

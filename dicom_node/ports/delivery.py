@@ -165,8 +165,11 @@ class DeliveryStore(Protocol):
     def dispatched_closings(self, before: datetime) -> Sequence[tuple[str, int, int]]:
         """Versions that have been with the engine since then."""
 
-    def release_closing(self, study_id: str, version: int, number: int, again_at: datetime | None) -> None:
-        """A version was looked at; it is due again at `again_at`, or once something changes."""
+    def release_closings(self, looked_at: Sequence[tuple[str, int, int, datetime | None]]) -> None:
+        """Versions were looked at: (study id, version, number of the look, when they are due again).
+
+        Without a time one is due again once something changes.
+        """
 
     def breaker(self, destination: str) -> Breaker:
         """How a destination does; closed where nothing is known."""

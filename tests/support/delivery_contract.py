@@ -125,15 +125,15 @@ class DeliveryContract:
         assert store.due_closings(NOW) == [(key.study_id, 1, 1)]
         assert store.due_closings(NOW) == []
         assert store.dispatched_closings(NOW) == [(key.study_id, 1, 1)]
-        store.release_closing(key.study_id, 1, 1, later(5))
+        store.release_closings([(key.study_id, 1, 1, later(5))])
         assert store.due_closings(later(4)) == []
         (record,) = store.dispatch("pacs", 1, later(4))
         self.settle(store, record, at=later(4))
         assert store.due_closings(later(4)) == [(key.study_id, 1, 2)]
         self.settle(store, record, at=later(5))  # while it is looked at
-        store.release_closing(key.study_id, 1, 2, None)
+        store.release_closings([(key.study_id, 1, 2, None)])
         assert store.due_closings(later(5)) == [(key.study_id, 1, 3)]
-        store.release_closing(key.study_id, 1, 3, None)
+        store.release_closings([(key.study_id, 1, 3, None)])
         assert store.due_closings(later(99)) == []
 
     def test_dead_letter_is_retried_with_what_was_not_taken(self, store, study):

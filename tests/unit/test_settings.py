@@ -68,6 +68,8 @@ retention: {results_days: 30}
         ("destinations: [{name: p, kind: dimse, peer: nobody}]", "not in dimse.peers"),
         ("destinations: [{name: p, kind: stow}]", "needs `url`"),
         ("destinations: [{name: p, kind: dimse}]", "needs `peer`"),
+        ("destinations: [{name: p, kind: stow, url: 'http://x', confirm: commitment}]", "confirm: query"),
+        ("destinations: [{name: p, kind: stow, url: 'http://x', transfer_syntax: implicit}]", "explicit"),
         ("- a list", "mapping of sections"),
         ("a: [", "is no YAML"),
     ],

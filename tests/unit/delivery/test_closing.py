@@ -47,7 +47,7 @@ def test_late_instances_need_not_wait_for_a_destination_that_is_down(bench):
     bench.prepare(study_id)
     bench.run_all()
     bench.index.register(instance(bench.index.open_slot(STUDY), 9))
-    bench.clock.advance(6)
+    bench.clock.advance(11)
     bench.run_all()
     study = bench.index.study(study_id)
     assert (study.state, study.version) == (StudyState.RECEIVING, 2)
