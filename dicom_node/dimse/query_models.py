@@ -158,7 +158,7 @@ def negotiate(operation: Operation, proposed: bytes) -> bytes:
     return bytes(int(wanted == 1 and supported) for wanted, supported in pairs)
 
 
-def answer(sop_class_uid: str, proposed: bytes, operations: frozenset[Operation]) -> bytes | None:
+def agree(sop_class_uid: str, proposed: bytes, operations: frozenset[Operation]) -> bytes | None:
     """The answer of a service that offers these operations; see `service.DimseService.extended`."""
     model = MODELS.get(sop_class_uid)
     if model is None or model.operation not in operations:

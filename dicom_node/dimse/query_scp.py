@@ -16,7 +16,7 @@ from pynetdicom.dimse_primitives import C_FIND
 from dicom_node.dimse.identifier import read_identifier
 from dicom_node.dimse.paced_sending import AssociationEnded
 from dicom_node.dimse.query_keys import PATIENT_COUNTS, is_of_patient, read_find
-from dicom_node.dimse.query_models import MODELS, Level, Operation, answer, contexts, options
+from dicom_node.dimse.query_models import MODELS, Level, Operation, agree, contexts, options
 from dicom_node.dimse.query_response import Answer
 from dicom_node.dimse.query_statuses import (
     CANCELLED,
@@ -80,7 +80,7 @@ class QueryScp:
 
     def extended(self, sop_class_uid: str, proposed: bytes) -> bytes | None:
         """See `service.DimseService`."""
-        return answer(sop_class_uid, proposed, self._OPERATIONS)
+        return agree(sop_class_uid, proposed, self._OPERATIONS)
 
     def serve(self, assoc: Any, message: Any, context: PresentationContext) -> bool:
         """See `service.DimseService`."""

@@ -18,7 +18,7 @@ from dicom_node.dimse.association import associated
 from dicom_node.dimse.contexts import propose
 from dicom_node.dimse.identifier import read_identifier
 from dicom_node.dimse.paced_sending import AssociationEnded
-from dicom_node.dimse.query_models import MODELS, Operation, answer, contexts, options
+from dicom_node.dimse.query_models import MODELS, Operation, agree, contexts, options
 from dicom_node.dimse.query_statuses import (
     CANCELLED,
     CANNOT_PERFORM,
@@ -99,7 +99,7 @@ class RetrieveScp:
 
     def extended(self, sop_class_uid: str, proposed: bytes) -> bytes | None:
         """See `service.DimseService`."""
-        return answer(sop_class_uid, proposed, self._OPERATIONS)
+        return agree(sop_class_uid, proposed, self._OPERATIONS)
 
     def serve(self, assoc: Any, message: Any, context: PresentationContext) -> bool:
         """See `service.DimseService`."""
