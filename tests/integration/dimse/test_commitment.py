@@ -81,6 +81,20 @@ class TestAsScp:
         eventually(lambda: desk.metrics.of("commitments", role="scp", outcome="committed"), 10, "its end")
         assert desk.desk.report_due(DimseReportSender({})) == 0
 
+    def test_no_original_uid_stands_in_database_logs_audit_or_metrics(self, serve, modality, tmp_path, capfd):
+        node, desk = serve()
+        ds = make_instance()
+        modality.store(node, ds)
+        transaction = generate_uid()
+        modality.ask(node, reference(ds), (CTImageStorage, "1.2.826.0.1.4711"), transaction=transaction)
+        modality.ask(node, (CTImageStorage, "1.2.826.0.1.4711"), stay=False)
+        eventually(lambda: len(desk.audit.events) >= 3, 10, "the requests")
+        files = [path.read_bytes() for path in (tmp_path / "node").glob("node.db*")]
+        shown = repr((desk.audit.events, desk.metrics.counts, capfd.readouterr(), files))
+        assert "commitment.answered" in shown
+        for uid in (ds.SOPInstanceUID, ds.StudyInstanceUID, transaction, "1.2.826.0.1.4711"):
+            assert uid not in shown
+
     def test_each_instance_fails_for_its_own_reason(self, serve, modality):
         """PS3.3 §C.14.1.1: no such instance, class and instance conflict, class not supported."""
         node, _ = serve()
