@@ -40,6 +40,7 @@ from dicom_node.pipeline.reconcile_strays import Strays
 from dicom_node.security.master import load_master_key
 from dicom_node.storage.blobs import EncryptedBlobs, PlainBlobs
 from dicom_node.storage.keys import KeyStore
+from dicom_node.storage.spool import Spool
 
 GRACE = timedelta(hours=1)
 
@@ -76,7 +77,7 @@ class ReconciledNode:
         keys = KeyStore(folder / "keys" / "slots", master)
         quarantine_keys = KeyStore(folder / "keys" / "quarantine", master)
         self.stores = ReconciledStores(
-            spool=EncryptedBlobs(folder / "spool", "spool", keys),
+            spool=Spool(folder / "spool", "spool", keys),
             work=EncryptedBlobs(folder / "work", "work", keys),
             results=PlainBlobs(folder / "results", "results"),
             quarantine=EncryptedBlobs(folder / "quarantine", "quarantine", quarantine_keys),

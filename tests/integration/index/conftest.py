@@ -12,6 +12,7 @@ pytest.register_assert_rewrite(
     "catalog_contract",
     "delivery_contract",
     "ledger_contract",
+    "notification_contract",
     "matching_contract",
     "pulls_contract",
     "quarantine_contract",

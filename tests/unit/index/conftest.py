@@ -7,6 +7,7 @@ from dicom_node.index.database import open_database, upgrade
 pytest.register_assert_rewrite(
     "index_contract",
     "ledger_contract",
+    "notification_contract",
     "catalog_contract",
     "commitment_contract",
     "delivery_contract",

@@ -2,6 +2,8 @@
 
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -393,3 +395,33 @@ def test_purge_row_of_an_earlier_epoch_is_looked_at_too(node):
     run(node, update(purges).values(purged_at=None))
     node.clock.ahead = timedelta(hours=2)
     only(node, Kind.PURGE_UNFINISHED)
+
+
+def test_busy_node_gives_no_false_alarm(node):
+    """Instances arrive, studies are processed, delivered and purged while it looks again and again."""
+    done = threading.Event()
+
+    def work(_):
+        for _ in range(4):
+            study_id = node.receive()
+            version, made = node.process(study_id)
+            node.finish(study_id, version, results=made)
+            node.purge(study_id, version)
+
+    with ThreadPoolExecutor(3) as threads:
+        work_done = [threads.submit(work, number) for number in range(2)]
+        looks = threads.submit(_look_until, node, done)
+        for each in work_done:
+            each.result()
+        done.set()
+        reports = looks.result()
+    assert reports
+    assert [each for report in reports for each in report.discrepancies] == []
+    assert node.reconcile(deep=True).clean
+
+
+def _look_until(node, done):
+    reports = []
+    while not done.is_set():
+        reports.append(node.reconcile(deep=True))
+    return reports
