@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
+from dicom_node.security.certificates import ends_at
 from dicom_node.settings_base import is_loopback
 
 if TYPE_CHECKING:
@@ -53,11 +52,10 @@ def _is_bound(dimse: DimseSettings, name: str) -> bool:
 
 
 def _ending(whose: str, path: Path, now: dt.datetime) -> Iterator[str]:
-    try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
+    end = ends_at(path)
+    if end is None:
         return  # whoever loads it says so
-    left = certificate.not_valid_after_utc - now
+    left = end - now
     if left < dt.timedelta():
         yield f"{whose}: the certificate in {path} has expired: renew it, the node reads it by itself"
     elif left < dt.timedelta(days=_SOON_DAYS):
