@@ -6,10 +6,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event, exc, make_url, text
 
 from dicom_node.domain.errors import ConfigurationError, NodeError, OutOfResources, StorageFailure
@@ -19,6 +15,8 @@ from dicom_node.index.write_lock import WriteLock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
     from sqlalchemy import Connection
 
 #: Seconds that a writer waits for another process's transaction.
@@ -205,6 +203,9 @@ def upgrade(engine: Engine) -> None:
     ConfigurationError
         If a newer node made the schema.
     """
+    # Loaded where it is used: receiver processes work on the schema as it is, and start sooner without.
+    from alembic import command
+
     config = _config()
     with writing(engine) as connection:
         if connection.dialect.name == "postgresql":
@@ -228,22 +229,32 @@ def check(engine: Engine) -> None:
     with reading(engine) as connection:
         current = _revision(connection)
     _refuse_unknown(config, current)
-    if current != ScriptDirectory.from_config(config).get_current_head():
+    if current != _scripts(config).get_current_head():
         raise ConfigurationError("the database's schema is not this version's; run `dicom-node db upgrade`")
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     return config
 
 
 def _revision(connection: Connection) -> str | None:
+    from alembic.migration import MigrationContext
+
     return MigrationContext.configure(connection).get_current_revision()
 
 
+def _scripts(config: Config) -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(config)
+
+
 def _refuse_unknown(config: Config, revision: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in _scripts(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise ConfigurationError(
             "a newer version of the node made this database; install that version again, or restore a backup"

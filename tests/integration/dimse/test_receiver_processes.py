@@ -150,7 +150,7 @@ def test_what_a_dead_receiver_had_open_is_forgotten(start_pool):
 
 
 def test_a_receiver_loads_no_model_engine_and_no_http_side():
-    heavy = ("torch", "monai", "highdicom", "dbos", "fastapi", "uvicorn", "onnxruntime", "scipy", "cv2")
+    heavy = ("torch", "monai", "highdicom", "dbos", "fastapi", "uvicorn", "onnxruntime", "scipy", "cv2", "alembic")
     code = f"import sys, dicom_node.app.receiver; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
