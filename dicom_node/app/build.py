@@ -84,6 +84,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
     )
     pulls = build_pulls(settings, built, receiver, partial(monitor.complete, why=Completion.PULL))
     scp = build_receivers(settings, built.metrics)
+    built.metrics.watch("connections", "DICOM connections that are open", scp.open, "state")
     built.metrics.watch(
         "studies",
         "Studies by state",

@@ -106,6 +106,10 @@ class ReceiverPool:
         """The port that the node listens on with TLS."""
         return self._listener.port("tls") if self._listener.listens("tls") else None
 
+    def open(self) -> dict[str, float]:
+        """See `limits.CountedLimits.open`."""
+        return self._limits.open()
+
     @property
     def process_ids(self) -> tuple[int, ...]:
         """Of the receivers that run."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from dicom_node.app.admission import check_dimse
+from dicom_node.app.admission import build_limits, check_dimse
 from dicom_node.app.dimse import build_scp
 from dicom_node.app.exposure import exposures
 from dicom_node.app.receiver_edge import build_edge
@@ -29,7 +29,8 @@ class ReceivingHere:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._edge = build_edge(settings, metrics)
-        self._scp = build_scp(settings, self._edge)
+        self._limits = build_limits(settings.dimse)
+        self._scp = build_scp(settings, self._edge, limits=self._limits)
 
     @property
     def port(self) -> int:
@@ -50,6 +51,10 @@ class ReceivingHere:
             If the port cannot be listened on.
         """
         self._scp.start()
+
+    def open(self) -> dict[str, float]:
+        """See `limits.CountedLimits.open`."""
+        return self._limits.open()
 
     def check(self) -> None:
         """It is ready while the node runs."""

@@ -149,6 +149,10 @@ class CountedLimits:
         """How many associations are open."""
         return len(self._admitted)
 
+    def open(self) -> dict[str, float]:
+        """How many connections are open, by whether they are an association yet."""
+        return {"association": self.associations, "waiting": self.waiting}
+
     def connect(self, caller: Caller) -> bool:
         """See `Limits.connect`."""
         host = caller[0]

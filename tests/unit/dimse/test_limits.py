@@ -93,7 +93,7 @@ def test_a_rejected_connection_is_forgotten_when_it_ends():
     opened(counted, first)
 
     assert opened(counted, second) == "total"
-    assert counted.waiting == 1
+    assert counted.open() == {"association": 1, "waiting": 1}
     counted.release(second)
     counted.release(second)
     assert (counted.waiting, counted.associations) == (0, 1)
