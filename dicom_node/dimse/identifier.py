@@ -11,6 +11,7 @@ PS3.4 §C.2.2.1 (keys), PS3.5 §6.1.2 (character repertoires).
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,8 @@ _MAX_DEPTH: Final = 16
 _MAX_KEYS: Final = 500
 #: Bytes of a value that is read; the catalogue compares no longer ones.
 _MAX_VALUE: Final = 1 << 16
+#: Bytes of an identifier, inflated: room for a list of all UIDs that one retrieval may name.
+_MAX_IDENTIFIER: Final = 1 << 22
 _TEXT: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _BINARY: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _NUMBERS: Final = {
@@ -102,7 +105,7 @@ def read_identifier(encoded: bytes, encoding: tuple[bool, bool, bool]) -> Identi
     """
     implicit, little_endian, deflated = encoding
     try:
-        ds = decode(BytesIO(encoded), implicit, little_endian, deflated)
+        ds = decode(BytesIO(_plain(encoded, deflated=deflated)), implicit, little_endian)
         raw = ds.get_item(_CHARACTER_SET) if _CHARACTER_SET in ds else None
         character_set = _character_set(raw)
         keys = _keys(ds, _encodings(character_set), little_endian, 0)
@@ -111,6 +114,15 @@ def read_identifier(encoded: bytes, encoding: tuple[bool, bool, bool]) -> Identi
     except Exception as exc:  # the library raises anything for odd bytes, and quotes them
         raise MalformedIdentifier("the identifier is no data set of its transfer syntax") from exc
     return Identifier(keys, character_set)
+
+
+def _plain(encoded: bytes, *, deflated: bool) -> bytes:
+    """A data set as it is without deflation, which can hold gigabytes in a few kilobytes."""
+    if deflated:
+        encoded = zlib.decompressobj(wbits=-zlib.MAX_WBITS).decompress(encoded, _MAX_IDENTIFIER + 1)
+    if len(encoded) > _MAX_IDENTIFIER:
+        raise MalformedIdentifier(f"the identifier is longer than {_MAX_IDENTIFIER >> 20} MiB")
+    return encoded
 
 
 def _keys(ds: Dataset, encodings: Sequence[str], little_endian: bool, depth: int) -> tuple[Key, ...]:
@@ -151,7 +163,7 @@ def _vr(raw: Any) -> str:
 
 
 def _text(vr: str, value: bytes, encodings: Sequence[str], little_endian: bool) -> str:
-    if len(value) > _MAX_VALUE:
+    if len(value) > _MAX_VALUE and vr != "UI":
         raise MalformedIdentifier("a key's value is too long")
     order = "<" if little_endian else ">"
     if vr in _NUMBERS or vr == "AT":

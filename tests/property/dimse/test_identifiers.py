@@ -3,6 +3,7 @@
 import contextlib
 import shutil
 import struct
+import tracemalloc
 import warnings
 import zlib
 
@@ -159,6 +160,30 @@ def test_every_query_is_answered(services, identifier, model, extended):
 def test_every_string_of_bytes_is_answered(services, data, syntax):
     ((last, comment),) = answers(services[0], C_FIND(), FINDS[0], syntax, data, b"")
     assert last == 0xA900, comment
+
+
+def test_identifier_that_inflates_without_end_is_refused_in_little_memory(services):
+    """64 MiB of zeros deflate to 64 KiB."""
+    syntax = DeflatedExplicitVRLittleEndian
+    deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    bomb = b"".join(deflate.compress(bytes(1 << 20)) for _ in range(64)) + deflate.flush()
+    tracemalloc.start()
+    try:
+        ((last, comment),) = answers(services[0], C_FIND(), FINDS[0], syntax, bomb, b"")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (last, "longer than 4 MiB" in comment) == (0xA900, True)
+    assert peak < 16 << 20
+
+
+def test_list_of_thousands_of_uids_is_read(services):
+    found = [(0x00080052, "CS", b"IMAGE"), (0x0020000D, "UI", b"2.25.1"), (0x0020000E, "UI", b"2.25.1.1")]
+    uids = [b"2.25.1.1.1", *(b"2.25.%050d" % number for number in range(10**49, 10**49 + 1300))]
+    data = written([*found, (0x00080018, "UI", b"\\".join(uids))], ImplicitVRLittleEndian)
+    responses = answers(services[1], C_GET(), GETS[0], ImplicitVRLittleEndian, data, b"")
+    # One is here, and the peer takes no context for it.
+    assert responses[-1][0] == 0xA702
 
 
 @ANY
