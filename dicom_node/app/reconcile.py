@@ -122,7 +122,8 @@ class BackgroundReconciler:
         if report is None or report.clean:
             return None
         count = sum(report.counts.values())
-        return f"{count} discrepancies at the reconciliation of {report.ended_at:%Y-%m-%d %H:%M} UTC"
+        noun = "discrepancy" if count == 1 else "discrepancies"
+        return f"{count} {noun} at the reconciliation of {report.ended_at:%Y-%m-%d %H:%M} UTC"
 
     def _look(self) -> None:
         settings = self._reconciled.settings.reconciliation

@@ -49,12 +49,17 @@ def _everything_written(node):
         "/dicom-web/instances",
         "/quarantine?show=all",
         "/api/quarantine",
+        "/api/notifications",
+        "/api/refusals",
+        "/reconciliation",
     ):
         yield path, node.http.get(path).content
     for study in node.http.get("/api/studies").json()["studies"]:
         for path in (f"/api/studies/{study['id']}", f"/studies/{study['id']}"):
             yield path, node.http.get(path).content
             yield f"{path}/deidentification", node.http.get(f"{path}/deidentification").content
+        for path in ("ledger", "ledger/results"):
+            yield path, node.http.get(f"/api/studies/{study['id']}/{path}").content
     for item in node.http.get("/api/quarantine").json()["quarantined"]:
         for path in (f"/api/quarantine/{item['id']}", f"/quarantine/{item['id']}"):
             yield path, node.http.get(path).content

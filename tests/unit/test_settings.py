@@ -82,3 +82,38 @@ def test_wrong_configuration_says_what_to_do(tmp_path, text, says):
 def test_missing_file_says_so(tmp_path):
     with pytest.raises(ConfigurationError, match="cannot be read"):
         load_settings(tmp_path / "none.yaml")
+
+
+_HOOK = "name: hooks, url: 'https://hooks.example/', secret_variable: HOOK_SECRET"
+
+
+@pytest.mark.parametrize(
+    ("listener", "why"),
+    [
+        ("name: a, secret_variable: S", "needs `url`"),
+        ("name: a, url: 'https://hooks.example/'", "secret_file or secret_variable"),
+        (f"{_HOOK}, secret_file: /s", "secret_file or secret_variable"),
+        ("name: a, url: 'https://user:pw@hooks.example/', secret_variable: S", "no user, password or query"),
+        ("name: a, url: 'ftp://hooks.example/', secret_variable: S", "http"),
+        (f"{_HOOK}, events: []", "events"),
+        (f"{_HOOK}, events: [everything]", "events"),
+        (f"{_HOOK}, of: nowhere", "not in destinations"),
+        ("name: a, kind: availability", "needs `peer`"),
+        ("name: a, kind: availability, peer: nobody", "not in dimse.peers"),
+        ("name: a, kind: availability, peer: p, events: [study-ended]", "results-available only"),
+    ],
+)
+def test_listener_that_cannot_be_told_is_refused(tmp_path, listener, why):
+    with pytest.raises(ConfigurationError, match=why):
+        _load(tmp_path, f"notifications: [{{{listener}}}]")
+
+
+def test_listener_needs_little(tmp_path):
+    (listener,) = _load(tmp_path, f"notifications: [{{{_HOOK}}}]").notifications
+    assert listener.events == ("results-available",)
+    assert (listener.max_age_h, listener.allow_link_local) == (72, False)
+
+
+def test_listeners_have_names_of_their_own(tmp_path):
+    with pytest.raises(ConfigurationError, match="every name may stand once"):
+        _load(tmp_path, f"notifications: [{{{_HOOK}}}, {{{_HOOK}}}]")

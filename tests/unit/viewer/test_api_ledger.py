@@ -9,8 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from rich.console import Console
+from typer.testing import CliRunner
 
 from dicom_node.cli import study_ledger
+from dicom_node.cli.main import app
 from dicom_node.domain.delivery import DeliveryStatus
 from dicom_node.domain.errors import NotFound
 from dicom_node.domain.ledger import (
@@ -162,3 +164,8 @@ def test_page_says_the_counts_in_words():
     assert result_words(SUMMARY.results) == "2 passed the gate, 1 kept back"
     assert destination_words(SUMMARY.deliveries[0]) == "1 sent, 1 given up"
     assert instance_words(InstanceCounts()) == "none"
+
+
+@pytest.mark.parametrize("words", [["studies", "--ledger"], ["studies", "s1", "--csv"]])
+def test_ledger_needs_a_study_and_csv_the_ledger(words):
+    assert CliRunner().invoke(app, words).exit_code == 2
