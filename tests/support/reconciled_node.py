@@ -196,6 +196,17 @@ class ReconciledNode:
         """Kinds of discrepancies that remain, with their counts."""
         return {kind: count for kind, count in self.reconcile(**how).counts.items() if count}
 
+    def only(self, kind, count=1, **how):
+        """The discrepancies, where they are of one kind."""
+        report = self.reconcile(**how)
+        assert dict(report.counts) == {kind.value: count}
+        return report.discrepancies
+
+    def run(self, statement):
+        """Change the database behind the node's back."""
+        with self.database.begin() as connection:
+            connection.execute(statement)
+
     def files(self, area):
         """All blobs of a store, oldest name first."""
         return sorted(p for p in (self.folder / area).rglob("*") if p.is_file())
