@@ -64,16 +64,23 @@ class DataSetBuffer:
         self._taken_out += self.used
         self.used = 0
 
-    def stream(self) -> BufferStream:
+    def stream(self, content_sha256: str | None = None) -> BufferStream:
         """What was received, for reading; close it before the next `start`."""
-        return BufferStream(self.view())
+        return BufferStream(self.view(), content_sha256)
 
 
 class BufferStream(io.RawIOBase):
-    """A seekable stream over memory that is not copied."""
+    """A seekable stream over memory that is not copied.
 
-    def __init__(self, view: memoryview) -> None:
+    Attributes
+    ----------
+    content_sha256
+        The digest of the instance (`pipeline.spooled.new_digest`), where it was computed on the way.
+    """
+
+    def __init__(self, view: memoryview, content_sha256: str | None = None) -> None:
         super().__init__()
+        self.content_sha256 = content_sha256
         self._view = view
         self._position = 0
 

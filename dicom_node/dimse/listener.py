@@ -40,6 +40,7 @@ class Listener:
         self._ports = dict(ports)
         self._sockets: dict[str, socket.socket] = {}
         self._stopped = threading.Event()
+        self._has_bound = False
         self._wake_in, self._wake_out = socket.socketpair()
         self._thread: threading.Thread | None = None
 
@@ -50,6 +51,11 @@ class Listener:
     def listens(self, name: str) -> bool:
         """Whether there is such a port."""
         return name in self._ports
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether it has taken its ports."""
+        return self._has_bound
 
     def bind(self) -> None:
         """Take the ports; connections wait until `start`.
@@ -70,6 +76,7 @@ class Listener:
                     f" set {setting} to a free port"
                 ) from exc
             self._ports[name] = int(self._sockets[name].getsockname()[1])
+        self._has_bound = True
 
     def start(self, hand_on: HandOn) -> None:
         """Accept, and hand each connection on.

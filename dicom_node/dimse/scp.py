@@ -224,7 +224,8 @@ class StorageScp:
         deadline = time.monotonic() + _STOP_S
         for assoc in associations:
             assoc.join(max(0.0, deadline - time.monotonic()))
-        log.info("dimse.stopped", port=self.port)
+        if self._listener.has_bound:  # in a receiver process another one does
+            log.info("dimse.stopped", port=self.port)
 
     def _secured(self, tls: Secure, connection: socket.socket) -> socket.socket:
         host = str(connection.getpeername()[0])

@@ -17,8 +17,10 @@ from dicom_node.dimse.store_message import (
     store_request,
 )
 from dicom_node.dimse.wire import ProtocolError
+from dicom_node.pipeline.spooled import new_digest
 
 if TYPE_CHECKING:
+    import hashlib
     from collections.abc import Callable
     from typing import BinaryIO
 
@@ -109,6 +111,7 @@ class StoreExchange:
         self._command = bytearray()
         self._command_context = 0
         self._request: StoreRequest | None = None
+        self._digest: hashlib._Hash | None = None
         self._passing_on = False
         self._passed_on = 0
 
@@ -173,6 +176,9 @@ class StoreExchange:
             part = min(size, _PART)
             with self._buffer.reserve(part) as view:
                 reader.fill(view)
+                if self._digest is not None:
+                    # Here, while the next bytes are on their way: the sender waits for what is done later.
+                    self._digest.update(view)
             size -= part
             if self._buffer.overflowed:
                 self.abandon()
@@ -185,6 +191,7 @@ class StoreExchange:
             return
         if self._large is None:
             self._large = self._begin_large(self._request)
+            self._digest = None  # it computes its own
         with self._buffer.view() as view:
             self._large.write(view)
         self._buffer.empty()
@@ -219,6 +226,7 @@ class StoreExchange:
         )
         self._buffer.start(part10_prefix(request, *self._negotiated.implementation))
         self._request = request
+        self._digest = new_digest(transfer_syntax_uid)
         if not request.has_data_set:
             self._complete(reader, request)
 
@@ -232,6 +240,7 @@ class StoreExchange:
                 large.write(view)
             status = large.complete()
         else:
-            with self._buffer.stream() as stream:
+            digest = None if self._digest is None else self._digest.hexdigest()
+            with self._buffer.stream(digest) as stream:
                 status = self._store(request, cast("BinaryIO", stream))
         reader.send(encode_response(request, status, self._negotiated.max_pdu))

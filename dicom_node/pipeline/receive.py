@@ -194,7 +194,13 @@ class ReceiveStage:
 
 
 def content_digest(stream: BinaryIO, scanned: ScannedInstance) -> str:
-    """SHA-256 of what the sender sent; see `spooled.new_digest` for what counts."""
+    """SHA-256 of what the sender sent; see `spooled.new_digest` for what counts.
+
+    A stream that came over DIMSE knows it already.
+    """
+    known: str | None = getattr(stream, "content_sha256", None)
+    if known is not None:
+        return known
     digest = new_digest(scanned.header.transfer_syntax_uid)
     for part in _parts(stream, scanned.dataset_offset):
         digest.update(part)

@@ -16,8 +16,12 @@ from processes import eventually
 from raw_association import RawAssociation
 from sqlalchemy import func, select
 
+from dicom_node.app.receivers import build_receivers
+from dicom_node.index.database import open_database, upgrade
 from dicom_node.index.tables.studies import instances
+from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.header import scan
+from dicom_node.settings import load_settings
 
 pytestmark = pytest.mark.integration
 
@@ -150,7 +154,18 @@ def test_what_a_dead_receiver_had_open_is_forgotten(start_pool):
 
 
 def test_a_receiver_loads_no_model_engine_and_no_http_side():
-    heavy = ("torch", "monai", "highdicom", "dbos", "fastapi", "uvicorn", "onnxruntime", "scipy", "cv2", "alembic")
+    heavy = (
+        "torch",
+        "monai",
+        "highdicom",
+        "dbos",
+        "fastapi",
+        "uvicorn",
+        "onnxruntime",
+        "scipy",
+        "cv2",
+        "alembic",
+    )
     code = f"import sys, dicom_node.app.receiver; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -174,3 +189,24 @@ def test_memory_does_not_grow_with_the_size_of_an_instance(pool):
     grown = [after - b for after, b in zip(map(peak_mib, pool.processes), before, strict=True)]
     assert max(grown) < 24
     peer.close()
+
+
+def test_the_main_process_receives_where_no_receivers_are_asked_for(tmp_path):
+    settings = load_settings(
+        node={"data_dir": str(tmp_path), "min_free_mb": 0},
+        dimse={"port": 0, "ae_title": "NODE", "receivers": 0},
+    )
+    database = open_database(settings.database_url)
+    upgrade(database)
+    others = psutil.Process().children()
+    here = build_receivers(settings, PrometheusMetrics())
+    here.start()
+    assert psutil.Process().children() == others
+    peer = RawAssociation(here.port)
+    assert store(peer, make_instance(rows=4)) == 0x0000
+    peer.close()
+    here.check()
+    here.stop()
+    with database.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(instances)).scalar() == 1
+    database.dispose()

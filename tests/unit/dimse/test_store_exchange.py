@@ -1,16 +1,20 @@
 """P-DATA as it comes from a socket: fragments in any size, and what must not be believed."""
 
+import io
 import socket
 import struct
 import threading
 
 import pytest
+from dimse_objects import make_instance, part10
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from dicom_node.dimse.data_set_buffer import DataSetBuffer
 from dicom_node.dimse.statuses import TOO_LARGE, DimseStatus
 from dicom_node.dimse.store_exchange import LARGE, StoreExchange
 from dicom_node.dimse.wire import PduReader, ProtocolError
+from dicom_node.pipeline.header import scan
+from dicom_node.pipeline.receive import content_digest
 
 
 def command(field=0x0001, *, data_set=True, instance=b"1.2.3\0"):
@@ -71,6 +75,7 @@ class Bench:
         self.ours.settimeout(5)
         self.reader = PduReader(self.ours)
         self.stored = []
+        self.digests = []
         self.delivered = []
         self.large = []
         self.exchange = StoreExchange(
@@ -79,6 +84,7 @@ class Bench:
 
     def _store(self, request, stream):
         self.stored.append((request, stream.read()))
+        self.digests.append(stream.content_sha256)
         return DimseStatus(0)
 
     def _begin(self, request):
@@ -129,6 +135,19 @@ def test_fragments_of_any_size_become_one_data_set(bench, size):
     assert (request.message_id, request.sop_instance_uid) == (5, "1.2.3")
     assert bench.status() == 0
     assert not bench.exchange.is_receiving
+
+
+def test_the_digest_on_the_way_is_the_one_of_the_receive_stage(bench):
+    ds = make_instance()
+    data = part10(ds)
+    scanned = scan(io.BytesIO(data))
+    bench = bench()
+    for part in (data[scanned.dataset_offset :], b"another", b""):
+        bench.feed(pdv(0x03, command()), *(pdv(0x00, part[i : i + 99]) for i in range(0, len(part), 99)))
+        bench.feed(pdv(0x02, b""))
+
+    assert bench.digests[0] == content_digest(io.BytesIO(data), scanned)
+    assert len(set(bench.digests)) == 3
 
 
 def test_command_and_data_in_one_pdu_and_a_split_command_work(bench):
