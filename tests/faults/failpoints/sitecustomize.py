@@ -41,12 +41,15 @@ def _around(owner, name, before, after):
 
 
 if _FILE and "dicom_node.app.receiver" in sys.orig_argv:
-    from dicom_node.dimse.scp import StorageScp
     from dicom_node.index.studies import SqlStudyIndex
-    from dicom_node.storage.blobs import EncryptedBlobs
-    from dicom_node.storage.files import AtomicFiles
+    from dicom_node.pipeline.large_arrival import LargeArrival
+    from dicom_node.pipeline.receive import ReceiveStage
+    from dicom_node.storage.files import NewFile
+    from dicom_node.storage.spool import Spool
 
-    _around(EncryptedBlobs, "write", "before-write", "after-write")
-    _around(AtomicFiles, "_name_first", "before-name", "after-name")
+    _around(ReceiveStage, "receive", "before-receive", "before-response")
+    _around(LargeArrival, "complete", "before-receive", "before-response")
+    _around(Spool, "create", "before-write", None)
+    _around(NewFile, "write", None, "in-write")
+    _around(NewFile, "commit", "before-commit", "after-commit")
     _around(SqlStudyIndex, "register", None, "after-index")
-    _around(StorageScp, "_store", "before-receive", "before-response")
