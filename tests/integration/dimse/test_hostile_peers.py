@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hostile_attacks import ATTACKS
-from hostile_peers import EXITS, HostilePeer, come_to, places, wait_for_the_end
+from hostile_peers import EXITS, HostilePeer, come_to, conversation, places, wait_for_the_end
 from processes import eventually
 
 from dicom_node.dimse.upper_layer import EventDrivenDul
@@ -101,6 +101,28 @@ def test_peer_that_falls_silent_anywhere_is_given_up(attacked):
         come_to(peers[-1], place)
     for peer in peers:
         wait_for_the_end(peer, 6 * TIMEOUT_S)
+
+
+@pytest.mark.parametrize("associated", [False, True], ids=["before the association", "within a message"])
+def test_peer_that_sends_a_byte_now_and_then_is_given_up(attacked, associated):
+    peer = attacked()
+    if associated:
+        peer.associate()
+    data = peer.command() if associated else conversation(peer)[0]
+    given_up = threading.Event()
+
+    def trickle():
+        with contextlib.suppress(OSError):
+            for number in range(200):
+                peer.socket.sendall(data[number : number + 1])
+                if given_up.wait(TIMEOUT_S / 5):
+                    return
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    wait_for_the_end(peer, 8 * TIMEOUT_S)
+    given_up.set()
+    sender.join()
 
 
 def test_instance_on_one_association_does_not_wait_for_those_that_stall(attacked):
