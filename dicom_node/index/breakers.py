@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Row
 
 
-def find(connection: Connection, destination: str) -> Breaker:
-    """How a destination does; closed where nothing is known."""
-    row = connection.execute(select(destination_breakers).where(_of(destination))).first()
+def find(connection: Connection, destination: str, *, lock: bool = False) -> Breaker:
+    """How a destination does; closed where nothing is known. Its row may be locked until the end."""
+    query = select(destination_breakers).where(_of(destination))
+    row = connection.execute(query.with_for_update() if lock else query).first()
     return Breaker(destination) if row is None else _breaker(row)
 
 

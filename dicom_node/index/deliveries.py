@@ -22,7 +22,7 @@ from dicom_node.index.delivery_rows import (
 from dicom_node.index.tables.deliveries import closings, deliveries, result_deliveries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, Engine
@@ -118,11 +118,11 @@ class SqlDeliveries:
         self,
         record: DeliveryRecord,
         objects: Sequence[DeliveryObject] = (),
-        breaker: Breaker | None = None,
+        judged: Callable[[Breaker], Breaker] | None = None,
     ) -> None:
         """See `ports.DeliveryStore.record`; fenced by the number."""
         transact(
-            self._engine, lambda connection: delivery_writes.replace(connection, record, objects, breaker)
+            self._engine, lambda connection: delivery_writes.replace(connection, record, objects, judged)
         )
 
     def record_objects(self, key: DeliveryKey, objects: Sequence[DeliveryObject]) -> None:

@@ -12,7 +12,7 @@ from dicom_node.index.delivery_rows import object_row, of_key, row_of
 from dicom_node.index.tables.deliveries import closings, deliveries, result_deliveries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
@@ -73,7 +73,7 @@ def replace(
     connection: Connection,
     record: DeliveryRecord,
     objects: Sequence[DeliveryObject],
-    breaker: Breaker | None,
+    judged: Callable[[Breaker], Breaker] | None,
 ) -> None:
     """Replace what is known, unless the delivery was handed over again since."""
     changed = connection.execute(
@@ -84,8 +84,11 @@ def replace(
     if not changed.rowcount:
         return
     set_objects(connection, record.key, objects)
-    if breaker is not None:
-        breakers.replace(connection, breaker)
+    if judged is not None:
+        before = breakers.find(connection, record.key.destination, lock=True)
+        after = judged(before)
+        if after != before:
+            breakers.replace(connection, after)
     delivery_queue.look_again(connection, record.key.study_id, record.key.version, record.updated_at)
 
 

@@ -19,7 +19,7 @@ from dicom_node.domain.notification import Event, EventKind
 from dicom_node.pipeline.deliver_objects import Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from dicom_node.domain.delivery import DeliveryObject, DeliveryRecord
@@ -72,7 +72,7 @@ def attempt_delivery(
         # It opened while this one waited for its turn: no attempt is burnt.
         services.deliveries.release(key, number)
         return record.status
-    attempt = _Attempt(services, record, sender, breaker)
+    attempt = _Attempt(services, record, sender)
     attempt.run()
     _tell(services, attempt.record)
     return attempt.record.status
@@ -94,6 +94,9 @@ def postpone(
     sender = sender_named(services, destination)
     if record.number != number or record.dispatched_at is None or sender is None:
         return
+    if record.status is DeliveryStatus.SENT:
+        services.deliveries.record(rules.look_again(record, services.clock.now(), reason))
+        return
     objects = list(services.deliveries.objects(record.key))
     record = replace(record, attempts=record.attempts + 1)
     later, changed = rules.waiting(
@@ -113,13 +116,11 @@ def gone(destination: str) -> str:
 class _Attempt:
     """One attempt; `record` and `objects` follow what happens."""
 
-    def __init__(
-        self, services: Services, record: DeliveryRecord, sender: ResultSender, breaker: Breaker
-    ) -> None:
+    def __init__(self, services: Services, record: DeliveryRecord, sender: ResultSender) -> None:
         self._services = services
         self._sender = sender
         self._destination: Destination = sender.destination
-        self._breaker = breaker
+        self._judged: Callable[[Breaker], Breaker] | None = None
         self.record = record
         self._objects = {item.sop_instance_uid: item for item in services.deliveries.objects(record.key)}
         self._unkept: set[str] = set()
@@ -131,7 +132,7 @@ class _Attempt:
         before = dict(self._objects)
         try:
             outgoing = Outgoing(self._services, self.record.key, self._destination)
-            if any(item.status is DeliveryStatus.PENDING for item in before.values()):
+            if self.record.status is DeliveryStatus.PENDING:
                 self._conclude(self._send(outgoing))
             if self.record.status is DeliveryStatus.SENT and self.record.settled_at is None:
                 self._confirm(outgoing)
@@ -141,11 +142,14 @@ class _Attempt:
             # Fail closed: no later try can make an unknown UID known, or bring back what is gone.
             self._take(*rules.given_up(self.record, self._all(), str(exc), self._now()))
         self._services.deliveries.record(
-            replace(self.record, dispatched_at=None), self._changed(before), self._breaker
+            replace(self.record, dispatched_at=None), self._changed(before), self._judged
         )
 
     def _send(self, outgoing: Outgoing) -> SendOutcome:
         left = [item for item in self._all() if item.status is DeliveryStatus.PENDING]
+        if not left:
+            # Killed between the last object and the end of an attempt: all is there.
+            return SendOutcome(progress=False)
         try:
             report = self._sender.send(outgoing.objects(left), self._told)
         except DeliveryFailed as exc:
@@ -163,7 +167,7 @@ class _Attempt:
         if report.passing and not taken and len(report.passing) == len(left):
             self._destination_failed(_causes(report.failures.values()))
         else:
-            self._breaker = self._breaker.passed()
+            self._judged = Breaker.passed
         causes = [report.failures[uid] for uid in report.passing]
         why = f"{len(causes)} of {len(left)} objects not taken: {_causes(causes)}" if causes else None
         log.info(
@@ -229,15 +233,17 @@ class _Attempt:
             self._kept_at = time.monotonic()
 
     def _destination_failed(self, reason: str) -> None:
-        opened = self._breaker.failed(
-            self._now(),
-            reason,
-            limit=self._destination.breaker_failures,
-            open_s=self._destination.breaker_open_s,
-        )
-        if opened.state is BreakerState.OPEN and self._breaker.state is not BreakerState.OPEN:
-            log.warning("delivery.breaker_opened", destination=self._destination.name)
-        self._breaker = opened
+        now, destination = self._now(), self._destination
+
+        def judged(before: Breaker) -> Breaker:
+            after = before.failed(
+                now, reason, limit=destination.breaker_failures, open_s=destination.breaker_open_s
+            )
+            if after.state is BreakerState.OPEN and before.state is not BreakerState.OPEN:
+                log.warning("delivery.breaker_opened", destination=destination.name)
+            return after
+
+        self._judged = judged
 
     def _take(self, record: DeliveryRecord, objects: list[DeliveryObject]) -> None:
         self.record = record

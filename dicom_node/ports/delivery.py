@@ -131,11 +131,17 @@ class DeliveryStore(Protocol):
         self,
         record: DeliveryRecord,
         objects: Sequence[DeliveryObject] = (),
-        breaker: Breaker | None = None,
+        judged: Callable[[Breaker], Breaker] | None = None,
     ) -> None:
-        """Replace what is known of a delivery, of some of its objects, and of its destination.
+        """Replace what is known of a delivery and of some of its objects; its version is due to be looked at.
 
-        A delivery that comes to its end, or fails for the first time, makes its version due to be looked at.
+        Nothing changes where the delivery was handed over again since.
+
+        Parameters
+        ----------
+        judged
+            Gives the breaker of its destination after this attempt, from what it is by then: other attempts
+            may have ended meanwhile.
         """
 
     def record_objects(self, key: DeliveryKey, objects: Sequence[DeliveryObject]) -> None:

@@ -1,5 +1,7 @@
 """Attempts at destinations that take, refuse, break off and are not there."""
 
+from dataclasses import replace
+
 import pytest
 from delivery_bench import SC, SEG, SR, Pacs
 
@@ -254,3 +256,41 @@ def test_outcome_that_was_kept_before_a_crash_is_told_again_and_nothing_is_sent_
     told = [args[0] for name, args, _ in bench.announcer.seen if name == "announce"]
     assert {(event.kind.value, event.destination) for event in told} == {("results-available", "pacs")}
     assert (len(told), len(set(told))) == (2, 1)
+
+
+def test_attempt_that_a_kill_ended_after_its_last_object_is_not_made_again(bench):
+    taker = pacs()
+    bench.configure(taker)
+    study_id = bench.study()
+    bench.prepare(study_id)
+    bench.dispatcher.look()
+    delivery = bench.delivery(study_id)
+    sent = [
+        replace(item, status=SENT, sent_at=bench.clock.now()) for item in bench.store.objects(delivery.key)
+    ]
+    bench.store.record_objects(delivery.key, sent)
+    attempt_delivery(bench.services, study_id, 1, "pacs", delivery.number)
+    after = bench.delivery(study_id)
+    assert (after.status, after.settled_at) == (SENT, bench.clock.now())
+    assert taker.stored == []
+
+
+def test_attempts_that_fail_at_the_same_time_all_count(bench):
+    first = pacs(concurrency=2)
+    bench.configure(first)
+    for number in (1, 2):
+        bench.prepare(bench.study(number))
+    bench.dispatcher.look()
+    one, two = (arguments for arguments in bench.started if arguments[0] != "close")
+
+    def fail_after_the_other(objects, told):
+        first.send = lambda objects, told: _fail()
+        attempt_delivery(bench.services, *two)
+        _fail()
+
+    def _fail():
+        raise DeliveryFailed("away")
+
+    first.send = fail_after_the_other
+    attempt_delivery(bench.services, *one)
+    assert bench.store.breaker("pacs").failures == 2

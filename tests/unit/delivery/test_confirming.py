@@ -6,6 +6,7 @@ from delivery_bench import SC, SEG, SR, Keeper, Pacs
 from dicom_node.domain.delivery import DeliveryStatus
 from dicom_node.domain.destination import Confirm, Destination
 from dicom_node.domain.errors import DeliveryFailed
+from dicom_node.pipeline.deliver import postpone
 
 PENDING, SENT, CONFIRMED = DeliveryStatus.PENDING, DeliveryStatus.SENT, DeliveryStatus.CONFIRMED
 
@@ -117,3 +118,21 @@ def test_setting_that_went_away_meanwhile_ends_the_wait(world):
     bench.run_all()
     delivery = bench.delivery(study_id)
     assert (delivery.status, delivery.settled_at) == (SENT, bench.clock.now())
+
+
+def test_look_that_the_nodes_own_stores_prevented_is_made_later(world):
+    bench, taker, keeper = world
+    study_id = bench.study()
+    bench.prepare(study_id)
+    bench.run_all()
+    bench.clock.advance(5)
+    bench.dispatcher.look()
+    number = bench.delivery(study_id).number
+    postpone(bench.services, study_id, 1, "pacs", number, "storage-failure: the index did not answer")
+    waiting = bench.delivery(study_id)
+    assert (waiting.status, waiting.reason) == (SENT, "storage-failure: the index did not answer")
+    keeper.held = {SR, SEG, SC}
+    bench.clock.advance(60)
+    bench.run_all()
+    assert bench.delivery(study_id).status is CONFIRMED
+    assert len(taker.stored) == 3
