@@ -69,8 +69,11 @@ class AuditFile:
         with self._locked() as file:
             entry["chain"] = self._chain(_last_chain(file), entry)
             file.seek(0, os.SEEK_END)
-            # In one call, so that a reader without the lock sees whole lines.
-            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
+            # In one call, so that a reader without the lock sees whole lines. A disk that is nearly full takes a
+            # part, and says what is wrong when it is asked again; the next record drops that part.
+            line = memoryview(json.dumps(entry, sort_keys=True).encode() + b"\n")
+            while line:
+                line = line[file.write(line) :]
             os.fsync(file.fileno())
 
     def entries(self) -> Iterator[dict[str, Any]]:

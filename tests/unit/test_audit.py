@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from dicom_node.domain.errors import StorageFailure
 from dicom_node.observability.audit import AuditFile
 
 KEY = b"k" * 32
@@ -65,6 +66,7 @@ def test_line_torn_by_a_crash_is_dropped_and_the_chain_goes_on(audit, tmp_path):
 RECORDER = """
 import sys
 from pathlib import Path
+from dicom_node.domain.errors import StorageFailure
 from dicom_node.observability.audit import AuditFile
 log = AuditFile(Path(sys.argv[1]), b"k" * 32)
 for number in range(40):
@@ -103,3 +105,23 @@ def test_a_long_line_is_continued(audit, tmp_path):
         file.write("x" * 10_000)
     assert AuditFile(tmp_path / "audit.jsonl", KEY).verify() == []
     assert len(_lines(tmp_path)) == 7
+
+
+def test_event_that_a_full_disk_cut_off_is_an_error_and_breaks_nothing(small_disk):
+    disk = small_disk("size=128k")
+    log = AuditFile(disk.folder / "audit.jsonl", KEY)
+    log.record("first")
+    ballast = disk.fill(leave=4096)
+    refused = 0
+    for _ in range(100):
+        try:
+            log.record("next", padding="x" * 40)
+        except StorageFailure:
+            refused += 1
+    assert 0 < refused < 100
+    with pytest.raises(StorageFailure):
+        log.record("refused", padding="x" * 4096)
+    ballast.unlink()
+    log.record("last")
+    assert log.verify() == []
+    assert [entry["event"] for entry in log.entries()] == ["first", *["next"] * (100 - refused), "last"]
