@@ -69,8 +69,8 @@ class AuditFile:
         with self._locked() as file:
             entry["chain"] = self._chain(_last_chain(file), entry)
             file.seek(0, os.SEEK_END)
-            # In one call, so that a reader without the lock sees whole lines. A disk that is nearly full takes a
-            # part, and says what is wrong when it is asked again; the next record drops that part.
+            # In one call, so that a reader without the lock sees whole lines. A disk that is nearly full
+            # takes a part, and says what is wrong when it is asked again; the next record drops that part.
             line = memoryview(json.dumps(entry, sort_keys=True).encode() + b"\n")
             while line:
                 line = line[file.write(line) :]

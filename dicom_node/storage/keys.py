@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from datetime import UTC, datetime
@@ -153,7 +154,8 @@ class KeyStore:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             try:
-                os.write(descriptor, wrapped)
+                if os.write(descriptor, wrapped) < len(wrapped):
+                    raise OSError(errno.ENOSPC, "the disk took a part of a key")
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from dicom_node.domain.errors import NotFound, SlotExpired, StorageFailure
+from dicom_node.domain.errors import NotFound, OutOfResources, SlotExpired, StorageFailure
 from dicom_node.domain.study import Slot
 from dicom_node.security.master import MasterKey
+from dicom_node.storage import keys as keys_module
 from dicom_node.storage.keys import KeyStore
 
 SLOT = Slot("0123abcd", 0)
@@ -97,3 +98,13 @@ def test_more_slots_than_memory_holds_keep_their_keys(tmp_path, keys, monkeypatc
     made = {n: keys.key_for(Slot(f"s{n}", 0), create=True) for n in range(10)}
     assert {n: keys.key_for(Slot(f"s{n}", 0), create=False) for n in range(10)} == made
     assert len(keys._keys) <= 3
+
+
+def test_key_that_the_disk_took_in_part_is_no_key(tmp_path, monkeypatch):
+    store = KeyStore(tmp_path / "keys", MASTER)
+    write = os.write
+    monkeypatch.setattr(keys_module.os, "write", lambda descriptor, data: write(descriptor, data[:7]))
+    with pytest.raises(OutOfResources):
+        store.key_for(SLOT, create=True)
+    monkeypatch.undo()
+    assert list((tmp_path / "keys").iterdir()) == []
