@@ -126,7 +126,7 @@ class DiskWatermark:
             If a file system does not answer.
         """
         found = {}
-        for number, (name, folder) in enumerate(self._folders.items()):
+        for name, (number, folder) in self._folders.items():
             try:
                 facts = os.statvfs(folder)
             except OSError as exc:
@@ -230,18 +230,19 @@ def _until(limit: int) -> int:
     return limit + limit // _HYSTERESIS
 
 
-def _on_different_disks(folders: Mapping[str, Path]) -> dict[str, Path]:
+def _on_different_disks(folders: Mapping[str, Path]) -> dict[str, tuple[int, Path]]:
+    """Numbers and folders by name; the same name has the same number in all processes."""
     seen: set[int] = set()
     kept = {}
-    for name, folder in folders.items():
+    for number, (name, folder) in enumerate(folders.items()):
         try:
             device = os.stat(folder).st_dev  # noqa: PTH116  the number of the file system is all that is needed
         except OSError:
-            kept[name] = folder  # `look` says what is wrong
+            kept[name] = number, folder  # `look` says what is wrong
             continue
         if device not in seen:
             seen.add(device)
-            kept[name] = folder
+            kept[name] = number, folder
     return kept
 
 
