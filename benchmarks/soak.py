@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from support.servers import free_port
 from support.soak_accounts import Journals, account, command, results
 from support.soak_node import SoakNode, Usage
 
@@ -50,11 +51,19 @@ class Soak:
         self.options = options
         self.folder = folder
         self.chance = random.Random(options.seed)
+        port = free_port()
         self.orthanc = RealOrthanc(
-            folder / "orthanc", {"OverwriteInstances": True, "ConcurrentJobs": 1, "Plugins": []}
+            folder / "orthanc",
+            {
+                "OverwriteInstances": True,
+                "Plugins": [],
+                # Where it sends what it says of storage commitment.
+                "DicomModalities": {"node": {"AET": SoakNode.ae_title, "Host": "127.0.0.1", "Port": port}},
+            },
         )
         self.node = SoakNode(
             folder,
+            port,
             {"ae_title": self.orthanc.ae_title, "port": self.orthanc.dimse_port},
             confirm=options.confirm,
             receivers=options.receivers,
@@ -153,8 +162,8 @@ class Soak:
             "kills": self.kills,
             "starts": self.node.starts,
             "outages": self.outages,
-            "sent": sum(journals.sent.values()),
-            "instances": len(journals.sent),
+            "sent": len(journals.sent),
+            "attempts": sum(journals.sent.values()),
             "acknowledgements": journals.acknowledgements,
             "acknowledged": len(journals.acknowledged),
             "refused": dict(journals.refused),
@@ -202,7 +211,7 @@ _OPEN = ("receiving", "processing")
 def is_good(report: dict[str, Any]) -> bool:
     """Whether nothing was lost, doubled or left."""
     return (
-        report["acknowledged"] == report["instances"] > 0
+        report["acknowledged"] == report["sent"] > 0
         and report["lost"] == report["doubled"] == report["conflicts"] == 0
         and report["drained"]
         and set(report["studies"]) <= {"done", "rejected"}

@@ -30,11 +30,13 @@ class SoakNode(Server):
     name = "node"
     ae_title = "SOAKNODE"
 
-    def __init__(self, folder: Path, orthanc: dict[str, Any], *, confirm: str, receivers: int) -> None:
+    def __init__(
+        self, folder: Path, port: int, orthanc: dict[str, Any], *, confirm: str, receivers: int
+    ) -> None:
         sys.path.append(str(ROOT / "tests" / "support"))
         from toy_package import toy_manifest, write_package
 
-        self.port, http_port = free_port(), free_port()
+        self.port, http_port = port, free_port()
         self.url = f"http://127.0.0.1:{http_port}"
         self.data_dir = folder / "data"
         self.configuration = folder / "node.yaml"
