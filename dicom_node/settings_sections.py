@@ -17,7 +17,7 @@ class NodeSettings(Section):
 
     data_dir: Path = Field(default=Path("data"), description="folder for everything that the node keeps")
     min_free_mb: int = Field(default=1024, ge=0, description="below this many MiB free, stores are refused")
-    warn_free_mb: int | None = Field(default=None, ge=0, description="below, people are told; 4 * min_free_mb")
+    warn_free_mb: int | None = Field(default=None, ge=0, description="people are told below; 4 * min_free_mb")
     min_free_files: int = Field(default=10_000, ge=0, description="as min_free_mb, for inodes")
     site: str = Field(default="DICOM Node", max_length=64, description="shown on pages")
 

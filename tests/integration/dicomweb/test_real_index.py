@@ -19,8 +19,8 @@ from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.security.master import load_master_key
-from dicom_node.storage.spool import Spool
 from dicom_node.storage.keys import KeyStore
+from dicom_node.storage.spool import Spool
 from dicom_node.storage.watermark import DiskWatermark
 
 if TYPE_CHECKING:
