@@ -20,15 +20,7 @@ from dicom_node.pipeline.header import scan
 
 pytestmark = pytest.mark.faults
 
-PLACES = (
-    "before-receive",
-    "before-write",
-    "in-write",
-    "before-commit",
-    "after-commit",
-    "after-index",
-    "before-response",
-)
+PLACES = ("before-write", "in-write", "after-commit", "after-index", "before-response")
 LIMIT_S = 60
 #: 4.5 MB: written while it arrives.
 LARGE_ROWS = 1500

@@ -47,9 +47,9 @@ if _FILE and "dicom_node.app.receiver" in sys.orig_argv:
     from dicom_node.storage.files import NewFile
     from dicom_node.storage.spool import Spool
 
-    _around(ReceiveStage, "receive", "before-receive", "before-response")
-    _around(LargeArrival, "complete", "before-receive", "before-response")
+    _around(ReceiveStage, "receive", None, "before-response")
+    _around(LargeArrival, "complete", None, "before-response")
     _around(Spool, "create", "before-write", None)
     _around(NewFile, "write", None, "in-write")
-    _around(NewFile, "commit", "before-commit", "after-commit")
+    _around(NewFile, "commit", None, "after-commit")
     _around(SqlStudyIndex, "register", None, "after-index")
