@@ -195,6 +195,9 @@ def test_hooks_are_told_of_everything_without_identity(node, study, hooks, sent)
         assert identity not in everything
     taken = eventually(lambda: node.http.get("/api/notifications?state=sent").json()["notifications"] or None)
     assert all(message["attempts"] <= 2 for message in taken)
+    listed = command(node, "notifications", "list", "--listener", "hooks", "--json")
+    assert {message["event"] for message in json.loads(listed.stdout)} == {"results-available", "study-ended"}
+    assert command(node, "notifications", "retry").stdout == "queued 0 again\n"
 
 
 def test_ris_is_told_of_the_study_that_it_knows(study, hospital, sent):
