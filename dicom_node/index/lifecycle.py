@@ -66,9 +66,7 @@ def due(connection: Connection, last_received_before: datetime) -> list[str]:
     return list(found.scalars())
 
 
-def begin_processing(
-    connection: Connection, study_id: str, why: Completion, now: datetime
-) -> int | None:
+def begin_processing(connection: Connection, study_id: str, why: Completion, now: datetime) -> int | None:
     """`receiving` to `processing`; one caller wins."""
     version: int | None = connection.execute(
         update(studies)
