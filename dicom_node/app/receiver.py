@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: Associations wait for each other's turn in the interpreter: a shorter turn than Python's own 5 ms.
-_SWITCH_INTERVAL_S = 0.0005
 #: Seconds that an association waits for the main process to decide something.
 _ANSWER_S = 30.0
 
@@ -78,6 +76,8 @@ class ReceiverProcess:
             return
         settings = Settings(**first["settings"])
         configure_logging(settings.logging.level, settings.logging.format)
+        # It stays so: a logger need not be put together for every instance.
+        structlog.configure(cache_logger_on_first_use=True)
         edge = build_edge(settings, self._metrics)
         limits = AskedLimits(self.ask, build_limits(settings.dimse))
         scp = build_scp(settings, edge, limits=limits, ended=self._ended)
@@ -129,7 +129,6 @@ def main() -> None:
     # Ctrl-C and a service manager's SIGTERM reach the whole group: the main process says when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     configure_logging()
     try:
         ReceiverProcess(Channel(socket.socket(fileno=int(sys.argv[1])))).run()

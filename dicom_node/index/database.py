@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from alembic.config import Config
     from alembic.script import ScriptDirectory
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, PoolProxiedConnection
 
 #: Seconds that a writer waits for another process's transaction.
 _BUSY_TIMEOUT_S: Final = 30
@@ -25,10 +25,10 @@ _BUSY_TIMEOUT_S: Final = 30
 _UPGRADE_LOCK: Final = 0x0D1C0A0D
 #: Engine option: serialises writers on SQLite, which would else sleep and try again.
 _LOCK_OPTION: Final = "dicom_node_write_lock"
+#: Engine option: connections that `driving` keeps on SQLite; the pool's checks cost more than the statements.
+_HELD_OPTION: Final = "dicom_node_held"
 #: Connection option: the statement that begins a transaction on SQLite.
 _BEGIN_OPTION: Final = "dicom_node_begin"
-
-
 _ATTEMPTS: Final = 5
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 #: The write-ahead log is moved into the database every so many pages (16 MiB): whoever commits then waits.
@@ -78,13 +78,22 @@ def _open_sqlite(url: URL) -> Engine:
         raise ConfigurationError(
             f"{path.parent}: cannot be made ({error.strerror}); correct database.url or node.data_dir"
         ) from error
+    held: list[PoolProxiedConnection] = []
     engine = create_engine(
         url,
         connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
         pool_size=10,
         max_overflow=20,
-        execution_options={_LOCK_OPTION: WriteLock(path.with_name(f"{path.name}-writers"))},
+        execution_options={
+            _LOCK_OPTION: WriteLock(path.with_name(f"{path.name}-writers")),
+            _HELD_OPTION: held,
+        },
     )
+
+    @event.listens_for(engine, "engine_disposed")
+    def _give_back(_engine: Engine) -> None:
+        while held:
+            held.pop().invalidate()
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: object) -> None:
@@ -126,8 +135,10 @@ def driving(engine: Engine) -> Iterator[Any]:
     ------
     OutOfResources, StorageFailure
     """
-    with _mapped(engine), engine.get_execution_options().get(_LOCK_OPTION, nullcontext()):
-        connection = engine.raw_connection()
+    options = engine.get_execution_options()
+    held: list[PoolProxiedConnection] = options.get(_HELD_OPTION, [])
+    with _mapped(engine), options.get(_LOCK_OPTION, nullcontext()):
+        connection = held.pop() if held else engine.raw_connection()
         try:
             cursor = connection.cursor()
             if engine.dialect.name == "sqlite":
@@ -136,8 +147,11 @@ def driving(engine: Engine) -> Iterator[Any]:
             connection.commit()
         except BaseException:
             connection.rollback()
+            connection.close()
             raise
-        finally:
+        if _HELD_OPTION in options:
+            held.append(connection)
+        else:
             connection.close()
 
 
