@@ -19,6 +19,7 @@ pytest_plugins = [
     "real_heads",
     "small_disk",
     "certificates",
+    "empty_database",
 ]
 
 #: How the reason of a skip begins whose cure is an installation.

@@ -23,7 +23,7 @@ from dicom_node.dimse.result_sender import DimseSender
 from dicom_node.domain.delivery import DeliveryStatus, SentObject
 from dicom_node.domain.destination import Confirm, Destination
 from dicom_node.domain.result import ResultKind
-from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.database import open_database
 from dicomweb.client.confirming import QidoConfirmer
 from dicomweb.client.retry import Retry
 from dicomweb.client.store import StowSender
@@ -34,18 +34,9 @@ pytestmark = pytest.mark.integration
 UIDS = [f"2.25.9.{number}" for number in range(1, 7)]
 
 
-@pytest.fixture(scope="module")
-def schema(tmp_path_factory):
-    path = tmp_path_factory.mktemp("schema") / "node.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def bench(tmp_path, schema):
-    shutil.copy(schema, tmp_path / "node.db")
+def bench(tmp_path, empty_database):
+    shutil.copy(empty_database, tmp_path / "node.db")
     engine = open_database(f"sqlite:///{tmp_path / 'node.db'}")
     yield Bench(engine)
     engine.dispose()

@@ -112,22 +112,12 @@ def study(number, *, series=1, instances=2, **elements):
     return made
 
 
-@pytest.fixture(scope="session")
-def empty_node_database(tmp_path_factory):
-    """A database file with the schema; a copy costs less than an upgrade."""
-    path = tmp_path_factory.mktemp("schema") / "node.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def holdings(tmp_path, empty_node_database):
+def holdings(tmp_path, empty_database):
     """What the node in folder `node` holds: nothing yet."""
     folder = tmp_path / "node"
     folder.mkdir()
-    shutil.copy(empty_node_database, folder / "node.db")
+    shutil.copy(empty_database, folder / "node.db")
     held = Holdings(folder)
     yield held
     held.database.dispose()

@@ -14,7 +14,7 @@ from workitem_samples import WORKITEM, cancellation, completion, order, state
 
 from dicom_node.domain import workitem_changes as changes
 from dicom_node.domain.workitem import WorkitemState
-from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.database import open_database
 from dicom_node.index.worklist import SqlWorklist
 from dicom_node.pipeline.worklist import EventSignal, WorklistService
 from dicomweb.app import create_router
@@ -118,20 +118,10 @@ class ServedWorklist(Served):
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True)
 
 
-@pytest.fixture(scope="session")
-def worklist_schema(tmp_path_factory):
-    """A database file with the schema; a copy costs less than an upgrade."""
-    path = tmp_path_factory.mktemp("schema") / "node.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
-
-
 @pytest.fixture
-def worklist_engine(tmp_path, worklist_schema):
+def worklist_engine(tmp_path, empty_database):
     """A database of its own."""
-    shutil.copy(worklist_schema, tmp_path / "worklist.db")
+    shutil.copy(empty_database, tmp_path / "worklist.db")
     engine = open_database(f"sqlite:///{tmp_path / 'worklist.db'}")
 
     @event.listens_for(engine, "connect")

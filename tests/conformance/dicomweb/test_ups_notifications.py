@@ -7,11 +7,11 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from workitem_samples import TRANSACTION, WORKITEM, code, model
-from worklist_node import ServedWorklist, worklist, worklist_engine, worklist_schema
+from worklist_node import ServedWorklist, worklist, worklist_engine
 
 from dicom_node.domain.workitem_events import node_status
 
-__all__ = ["worklist", "worklist_engine", "worklist_schema"]
+__all__ = ["worklist", "worklist_engine"]
 
 WAIT_S = 20
 

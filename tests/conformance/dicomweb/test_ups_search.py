@@ -3,11 +3,11 @@
 import pytest
 from dicomweb_node import parts_of
 from workitem_samples import WORKITEM, code, model
-from worklist_node import worklist, worklist_engine, worklist_schema
+from worklist_node import worklist, worklist_engine
 
 from dicom_node.domain.workitem_rules import RULES
 
-__all__ = ["worklist", "worklist_engine", "worklist_schema"]
+__all__ = ["worklist", "worklist_engine"]
 
 XML = 'multipart/related; type="application/dicom+xml"'
 

@@ -2,9 +2,9 @@
 
 import pytest
 from workitem_samples import TRANSACTION, WORKITEM, code, completion, model
-from worklist_node import worklist, worklist_engine, worklist_schema
+from worklist_node import worklist, worklist_engine
 
-__all__ = ["worklist", "worklist_engine", "worklist_schema"]
+__all__ = ["worklist", "worklist_engine"]
 
 ALL, SOME = "1.2.840.10008.5.1.4.34.5", "1.2.840.10008.5.1.4.34.5.1"
 STATE, CANCEL, PROGRESS, ASSIGNED = 1, 2, 3, 5

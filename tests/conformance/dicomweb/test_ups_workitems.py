@@ -3,12 +3,12 @@
 import pytest
 from dicomweb_node import parts_of
 from workitem_samples import TRANSACTION, WORKITEM, cancellation, code, completion, model, order, performed
-from worklist_node import worklist, worklist_engine, worklist_schema
+from worklist_node import worklist, worklist_engine
 
 from dicom_node.domain.workitem_rules import RULES
 from dicomweb.native_model import to_xml
 
-__all__ = ["worklist", "worklist_engine", "worklist_schema"]
+__all__ = ["worklist", "worklist_engine"]
 
 UPDATE_INCONSISTENT = (
     "299 node: The submitted request is inconsistent with the current state of the Workitem."

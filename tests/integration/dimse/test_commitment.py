@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from commitment_peers import MODEL, archive, committed, failed, modality, reference, request
 from dimse_objects import CountingMetrics, RecordingAudit, make_instance
-from holding_node import empty_node_database, holdings
+from holding_node import holdings
 from processes import eventually
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian, MRImageStorage, generate_uid
 
@@ -22,7 +22,7 @@ from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.pipeline.commitment import CommitmentDesk
 from dicom_node.security.master import load_master_key
 
-__all__ = ["archive", "empty_node_database", "holdings", "modality"]
+__all__ = ["archive", "holdings", "modality"]
 
 
 class SteppedClock:

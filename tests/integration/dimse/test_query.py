@@ -1,7 +1,7 @@
 """C-FIND SCP: searched by DCMTK and by pynetdicom, over a real database."""
 
 import pytest
-from holding_node import empty_node_database, holdings, study
+from holding_node import holdings, study
 from processes import eventually
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -13,7 +13,7 @@ from pynetdicom.sop_class import (
     StudyRootQueryRetrieveInformationModelFind,
 )
 
-__all__ = ["empty_node_database", "holdings"]
+__all__ = ["holdings"]
 
 PATIENT_ROOT = PatientRootQueryRetrieveInformationModelFind
 STUDY_ROOT = StudyRootQueryRetrieveInformationModelFind

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from dimse_objects import part10
-from holding_node import empty_node_database, holdings, study
+from holding_node import holdings, study
 from pydicom import dcmread
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -17,7 +17,7 @@ from pydicom.uid import (
 from pynetdicom.sop_class import PatientRootQueryRetrieveInformationModelGet
 from workstation import STUDY_GET, counts, identifier, moving_node, node, workstation
 
-__all__ = ["empty_node_database", "holdings", "moving_node", "node", "workstation"]
+__all__ = ["holdings", "moving_node", "node", "workstation"]
 
 ROOT = Path(__file__).parents[3]
 

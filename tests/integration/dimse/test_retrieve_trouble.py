@@ -5,13 +5,13 @@ import threading
 
 import pytest
 from dimse_objects import make_instance
-from holding_node import empty_node_database, holdings, study
+from holding_node import holdings, study
 from processes import eventually
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE, build_role, evt
 from workstation import STUDY_GET, STUDY_MOVE, Workstation, counts, identifier, moving_node, node, workstation
 
-__all__ = ["empty_node_database", "holdings", "moving_node", "node", "workstation"]
+__all__ = ["holdings", "moving_node", "node", "workstation"]
 
 
 def test_move_to_a_stranger_is_refused(moving_node, holdings, workstation):

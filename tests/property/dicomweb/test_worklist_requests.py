@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from workitem_samples import WORKITEM, order
-from worklist_node import WorklistNode, worklist_engine, worklist_schema
+from worklist_node import WorklistNode, worklist_engine
 
 from dicom_node.domain.workitem_rules import RULES, match_keys
 
-__all__ = ["worklist_engine", "worklist_schema"]
+__all__ = ["worklist_engine"]
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

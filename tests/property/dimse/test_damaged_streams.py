@@ -11,7 +11,7 @@ import traceback
 
 import pytest
 from dimse_objects import FakePseudonymizer
-from holding_node import empty_node_database, holdings, study
+from holding_node import holdings, study
 from mutations import chance_of, mutate, seeds
 from pdu_streams import answers, associate_request, echo, good_streams, release, stored_uids
 
@@ -28,7 +28,7 @@ from dicom_node.index.source_classes import SqlInstanceLookup
 from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.commitment import CommitmentDesk
 
-__all__ = ["empty_node_database", "holdings"]
+__all__ = ["holdings"]
 
 EXAMPLES = 400
 LIMIT_S = 10

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 from dimse_objects import CountingMetrics, RecordingAudit
-from holding_node import Holdings, empty_node_database, study
+from holding_node import Holdings, study
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import (
@@ -28,8 +28,6 @@ from pynetdicom.sop_class import (
 from served_messages import Association
 
 from dicom_node.dimse.commitment_messages import MalformedCommitment, read_report, read_request
-
-__all__ = ["empty_node_database"]
 
 SYNTAXES = (
     ExplicitVRLittleEndian,
@@ -65,9 +63,9 @@ _TEXTS = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory, empty_node_database):
+def services(tmp_path_factory, empty_database):
     folder = tmp_path_factory.mktemp("held")
-    shutil.copy(empty_node_database, folder / "node.db")
+    shutil.copy(empty_database, folder / "node.db")
     held = Holdings(folder)
     held.metrics, held.audit = CountingMetrics(), RecordingAudit()
     held.publish(

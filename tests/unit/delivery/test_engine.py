@@ -98,6 +98,7 @@ class OldNode:
 
     def __init__(self, path, stop_in):
         self.reached = threading.Event()
+        self._over = threading.Event()
         DBOS(
             config={
                 "name": "dicom-node",
@@ -127,7 +128,7 @@ class OldNode:
     def _stand(self, name, stop_in):
         if name == stop_in:
             self.reached.set()
-            DBOS.sleep(3600)
+            self._over.wait()
 
     def leave(self, study_id):
         """Start the study's pipeline, and go down in the middle of it."""
@@ -136,15 +137,33 @@ class OldNode:
         assert self.reached.wait(30)
         DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=0)
 
+    def end(self):
+        """Let the thread of the interrupted workflow go: the interpreter waits for it at its end."""
+        self._over.set()
+
+
+@pytest.fixture
+def old_node(tmp_path):
+    """A function that makes an older node, which stops in the workflow of a name."""
+    made = []
+
+    def make(stop_in):
+        made.append(OldNode(tmp_path / "flow.db", stop_in))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.end()
+
 
 @pytest.mark.parametrize(
     ("stopped", "reason"), [("process-study", None), ("close-study", "told by the old node")]
 )
-def test_study_that_an_older_node_left_goes_on_after_the_upgrade(bench, engine, tmp_path, stopped, reason):
+def test_study_that_an_older_node_left_goes_on_after_the_upgrade(bench, engine, old_node, stopped, reason):
     taker = Pacs(Destination("pacs"))
     bench.configure(taker)
     study_id = bench.study()
-    OldNode(tmp_path / "flow.db", stopped).leave(study_id)
+    old_node(stopped).leave(study_id)
     analysed = []
 
     def analyse(run):

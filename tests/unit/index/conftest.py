@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from dicom_node.index.database import open_database, upgrade
+from dicom_node.index.database import open_database
 
 pytest.register_assert_rewrite(
     "index_contract",
@@ -17,16 +17,6 @@ pytest.register_assert_rewrite(
     "upgrade_contract",
     "worklist_contract",
 )
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory):
-    """A database file with the schema; a copy costs less than an upgrade."""
-    path = tmp_path_factory.mktemp("schema") / "node.db"
-    engine = open_database(f"sqlite:///{path}")
-    upgrade(engine)
-    engine.dispose()
-    return path
 
 
 @pytest.fixture

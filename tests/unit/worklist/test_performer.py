@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from performer_bench import ORIGINAL, PSEUDONYM, RUN, STATION, Bench, result
 from workitem_samples import TRANSACTION, WORKITEM, code, model
-from worklist_node import worklist, worklist_engine, worklist_schema
+from worklist_node import worklist, worklist_engine
 
 from dicom_node.domain.delivery import Delivery, DeliveryStatus
 from dicom_node.domain.errors import StorageFailure
@@ -16,7 +16,7 @@ from dicom_node.domain.study import Stage, StudyState
 from dicom_node.domain.workitem import THIS_NODE, WorkitemState, first, items
 from dicom_node.pipeline.worklist_output import OutputAddress
 
-__all__ = ["worklist", "worklist_engine", "worklist_schema"]
+__all__ = ["worklist", "worklist_engine"]
 
 
 @pytest.fixture
