@@ -10,6 +10,22 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
 
+# Contracts of ports, which several tests hold adapters to: their asserts explain themselves too. Named here,
+# before any of them is imported.
+pytest.register_assert_rewrite(
+    "catalog_contract",
+    "commitment_contract",
+    "delivery_contract",
+    "index_contract",
+    "ledger_contract",
+    "matching_contract",
+    "notification_contract",
+    "pulls_contract",
+    "quarantine_contract",
+    "upgrade_contract",
+    "worklist_contract",
+)
+
 pytest_plugins = [
     "ports",
     "dcmtk",

@@ -7,19 +7,6 @@ from dicom_node.index.tables.all import metadata
 
 __all__ = ["postgresql"]
 
-pytest.register_assert_rewrite(
-    "index_contract",
-    "catalog_contract",
-    "delivery_contract",
-    "ledger_contract",
-    "notification_contract",
-    "matching_contract",
-    "pulls_contract",
-    "quarantine_contract",
-    "upgrade_contract",
-    "worklist_contract",
-)
-
 
 @pytest.fixture(scope="session")
 def upgraded(postgresql):
