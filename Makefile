@@ -36,7 +36,7 @@ serve: setup  ## run the node with its defaults
 	@$(BIN)/dicom-node serve
 
 test: debian setup-dev check  ## all checks and all tests
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/pytest -n auto --dist loadfile
 
 lint: setup-dev check  ## all checks, no tests
 

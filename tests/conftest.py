@@ -42,6 +42,12 @@ pytest_plugins = [
 NEEDS = "Skipped: needs "
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: much of their time tests wait for nodes and peers."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--write-conformance",

@@ -42,6 +42,7 @@ class Child:
             if ready():
                 return
             time.sleep(0.05)
+        self.stop()  # nobody got it who could
         raise AssertionError(f"not ready after {limit_s} s:\n{self.output[-4000:]}")
 
     def kill(self):
