@@ -12,17 +12,9 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from dicom_node.domain.errors import InvalidModelPackage
-from dicom_node.domain.finding import Code, ModelIdentity
-from inference.contract import (
-    GateLimit,
-    InputRequirements,
-    ModelCard,
-    ModelManifest,
-    OutputMeasurement,
-    OutputSegment,
-    Sample,
-    WeightFile,
-)
+from dicom_node.domain.finding import Code, ModelIdentity, Task
+from inference import manifest_sections as sections
+from inference.contract import ModelManifest, WeightFile
 
 FILE_NAME = "model.yaml"
 _SCHEMA = Path(__file__).with_name("model.schema.json")
@@ -68,6 +60,16 @@ def _check_consistency(manifest: ModelManifest) -> None:
         raise InvalidModelPackage(f"outputs, label: {exc}") from exc
     if not all(name.isidentifier() for name in placeholders):
         raise InvalidModelPackage("outputs, label: only names of facts may stand in braces")
+    given = {
+        Task.SEGMENTATION: manifest.segments,
+        Task.CLASSIFICATION: manifest.classification,
+        Task.DETECTION: manifest.detections,
+        Task.MEASUREMENT: manifest.measurements or manifest.segments or manifest.maps,
+    }
+    if not given[manifest.task]:
+        raise InvalidModelPackage(f"outputs: nothing is described that a model for {manifest.task} gives")
+    if manifest.name in manifest.requires:
+        raise InvalidModelPackage("requires: a model cannot be fed with its own result")
     if manifest.input.min_slices > manifest.input.max_slices:
         raise InvalidModelPackage("input: min_slices is larger than max_slices")
     if manifest.input.spacing_mm[0] > manifest.input.spacing_mm[1]:
@@ -75,7 +77,7 @@ def _check_consistency(manifest: ModelManifest) -> None:
 
 
 def _manifest(raw: dict[str, Any], folder: Path) -> ModelManifest:
-    sample = raw.get("sample")
+    outputs = raw["outputs"]
     return ModelManifest(
         identity=ModelIdentity(
             name=raw["name"],
@@ -86,76 +88,30 @@ def _manifest(raw: dict[str, Any], folder: Path) -> ModelManifest:
             family=Code(*raw["family"]),
             is_ai=raw.get("ai", True),
         ),
-        task=raw["task"],
+        task=Task(raw["task"]),
         licence=raw["licence"],
-        card=_card(raw["card"]),
+        card=sections.read_card(raw["card"]),
         weights=tuple(
             WeightFile(w["role"], w.get("distribution"), w["path"], w["sha256"]) for w in raw["weights"]
         ),
-        input=_input(raw["input"]),
-        gates_before=_limits(raw["gates"]["before"]),
-        gates_after=_limits(raw["gates"]["after"]),
-        label=raw["outputs"]["label"],
-        segments=tuple(_segment(n, s) for n, s in enumerate(raw["outputs"]["segments"], start=1)),
+        input=sections.read_input(raw["input"]),
+        gates_before=sections.read_limits(raw["gates"]["before"]),
+        gates_after=sections.read_limits(raw["gates"]["after"]),
+        label=outputs["label"],
+        segments=tuple(sections.read_segment(n, s) for n, s in enumerate(outputs.get("segments", ()), 1)),
         min_confidence=float(raw["thresholds"]["confidence"]),
         memory_mb=raw["memory_mb"],
-        adapter=raw["adapter"]["target"],
-        sample=_sample(sample) if sample else None,
+        adapter=sections.read_adapter(raw["adapter"]),
+        sample=sections.read_sample(raw.get("sample")),
         folder=folder,
+        measurements=sections.read_measurements(outputs.get("measurements", [])),
+        classification=sections.read_classification(outputs.get("classification")),
+        detections=tuple(sections.read_detection(d) for d in outputs.get("detections", ())),
+        maps=tuple(sections.read_map(m) for m in outputs.get("maps", ())),
+        explanation=sections.read_explanation(outputs.get("explanation")),
+        region=sections.read_code(outputs.get("region")),
+        requires=tuple(raw.get("requires", ())),
+        validator=sections.read_validator(raw["gates"].get("validator")),
+        time_limit_s=raw.get("time_limit_s"),
+        half_precision=raw.get("half_precision", False),
     )
-
-
-def _card(raw: dict[str, Any]) -> ModelCard:
-    return ModelCard(
-        intended_use=raw["intended_use"],
-        training=raw["training"],
-        confidence=raw["confidence"],
-        limits=tuple(raw["limits"]),
-        notices=tuple(raw.get("notices", ())),
-        references=tuple(raw.get("references", ())),
-    )
-
-
-def _input(raw: dict[str, Any]) -> InputRequirements:
-    return InputRequirements(
-        modalities=tuple(raw["modalities"]),
-        sop_classes=tuple(raw["sop_classes"]),
-        body_parts=tuple(raw.get("body_parts", ())),
-        contrast=raw.get("contrast"),
-        min_slices=raw["min_slices"],
-        max_slices=raw.get("max_slices", 2048),
-        max_voxels=raw.get("max_voxels", 2**28),
-        spacing_mm=_pair(raw["spacing_mm"]),
-        min_coverage_mm=float(raw.get("min_coverage_mm", 0)),
-        min_age_years=raw.get("min_age_years"),
-    )
-
-
-def _limits(raw: list[dict[str, Any]]) -> tuple[GateLimit, ...]:
-    return tuple(GateLimit(x["fact"], x["text"], x.get("at_least"), x.get("at_most")) for x in raw)
-
-
-def _segment(number: int, raw: dict[str, Any]) -> OutputSegment:
-    region = raw.get("anatomic_region")
-    lightness, a, b = raw["cielab"]
-    return OutputSegment(
-        number=number,
-        label=raw["label"],
-        category=Code(*raw["category"]),
-        type=Code(*raw["type"]),
-        anatomic_region=Code(*region) if region else None,
-        cielab=(float(lightness), float(a), float(b)),
-        measurements=tuple(
-            OutputMeasurement(m["fact"], Code(*m["name"]), Code(*m["unit"]), m.get("digits", 1))
-            for m in raw.get("measurements", ())
-        ),
-    )
-
-
-def _sample(raw: dict[str, Any]) -> Sample:
-    return Sample(raw["distribution"], raw["path"], raw["sha256"], raw["fact"], _pair(raw["expected"]))
-
-
-def _pair(raw: list[float]) -> tuple[float, float]:
-    low, high = raw
-    return float(low), float(high)

@@ -86,7 +86,7 @@ class ModelRegistry:
                 check_sha256(find_weight(manifest, weight), weight.sha256)
             except InvalidModelPackage as exc:
                 problems.append(str(exc))
-        module = manifest.adapter.partition(":")[0]
+        module = (manifest.adapter.target or "").partition(":")[0]
         if not _is_importable(module):
             problems.append(f"adapter module {module} is not installed")
         return tuple(problems)

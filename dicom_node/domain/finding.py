@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dicom_node.domain.run import Reason, RunStatus
+
+
+class Task(StrEnum):
+    """What a model does."""
+
+    SEGMENTATION = "segmentation"
+    CLASSIFICATION = "classification"
+    DETECTION = "detection"
+    MEASUREMENT = "measurement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,85 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassFinding:
+    """One class of a classifier, for the whole series.
+
+    Attributes
+    ----------
+    name
+        In the manifest.
+    code
+        The finding that it stands for.
+    probability
+        Calibrated, 0 to 1.
+    abnormal
+        Whether the class is a finding (glioma) and not the lack of one (no tumour).
+    present
+        Whether the model says that it is there.
+    """
+
+    name: str
+    label: str
+    code: Code
+    probability: float
+    abnormal: bool
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A box around something.
+
+    Attributes
+    ----------
+    number
+        From 1, the surest first.
+    score
+        0 to 1.
+    box
+        Slice, row and column where it begins and where it ends, in voxels of the source: the first voxel
+        reaches from 0 to 1. A box on one slice `i` is from `i` to `i + 1`.
+    cielab
+        Recommended display colour, as in `Segment`.
+    """
+
+    number: int
+    label: str
+    code: Code
+    score: float
+    box: tuple[float, float, float, float, float, float]
+    anatomic_region: Code | None
+    cielab: tuple[float, float, float]
+    measurements: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParametricMap:
+    """A number for each voxel: the array `map_<name>` with its quantity and UCUM unit."""
+
+    name: str
+    label: str
+    quantity: Code
+    unit: Code
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How the array `heat` was made.
+
+    Attributes
+    ----------
+    method
+        For people: "Grad-CAM", say.
+    target
+        Label of the class that it explains.
+    """
+
+    method: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelIdentity:
     """Who made a finding: the values of Contributing Equipment and algorithm identification.
 
@@ -74,11 +163,21 @@ class Prediction:
     ----------
     source_sop_instance_uids
         The instances that the arrays' first axis stands for, in that order (ascending along the
-        slice normal).
+        slice normal). For one multi-frame instance: its UID once; `source_frames` then names the frames.
+        Of a rejected run: the instances of its series, as far as they are known.
+    source_frames
+        Frame numbers (from 1) of the arrays' first axis where the source is one multi-frame instance.
     arrays
-        A NumPy `.npz` archive, opaque to all but `inference`: `mask` uint8 (slices, rows, columns),
-        0 is background; `probability` float16 of the same shape, 0 to 1. Empty where status is not
-        DONE.
+        A NumPy `.npz` archive, opaque to all but `inference`; each array where the model gives it:
+        `mask` uint8 (slices, rows, columns), 0 is background; `probability` float16 of the same shape,
+        0 to 1; `heat` float16 (n, rows, columns), 0 to 1, more is warmer, and `heat_index` int32 (n,), the
+        source slice of each; `slice_index` int32 (k,) and `slice_probability` float32 (k, classes), what a
+        classifier said of single slices; `map_<name>` float32 (slices, rows, columns), in the unit of the
+        `ParametricMap`. Empty where status is not DONE.
+    classes, detections, maps, explanation
+        What classifiers, detectors and mappers found.
+    region
+        Where in the body the finding is, for those without segments.
     reasons
         What the gates said.
     notices
@@ -100,3 +199,10 @@ class Prediction:
     reasons: tuple[Reason, ...] = ()
     notices: tuple[str, ...] = ()
     elapsed_s: float = 0.0
+    task: Task = Task.SEGMENTATION
+    classes: tuple[ClassFinding, ...] = ()
+    detections: tuple[Detection, ...] = ()
+    maps: tuple[ParametricMap, ...] = ()
+    explanation: Explanation | None = None
+    region: Code | None = None
+    source_frames: tuple[int, ...] = ()

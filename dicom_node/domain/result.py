@@ -14,6 +14,11 @@ class ResultKind(StrEnum):
     SC = "SC"
     PMAP = "PMAP"
     PDF = "PDF"
+    #: Key Object Selection.
+    KOS = "KOS"
+    #: Grayscale Softcopy Presentation State.
+    PR = "PR"
+    RTSTRUCT = "RTSTRUCT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,27 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
+class RejectionKind(StrEnum):
+    """What kind of doubt made a gate refuse; results carry it as a code."""
+
+    #: The series is not what the model was made for.
+    INPUT = "input"
+    #: It is no volume, or its geometry is not what the model takes.
+    GEOMETRY = "geometry"
+    #: Blank, noise, too coarse, or cut off.
+    QUALITY = "quality"
+    #: The pixels show something else than the model learned from.
+    OUT_OF_DISTRIBUTION = "out-of-distribution"
+    #: The model is not sure enough.
+    CONFIDENCE = "confidence"
+    #: What the model found cannot be.
+    PLAUSIBILITY = "plausibility"
+    #: The slices contradict each other.
+    DISAGREEMENT = "disagreement"
+    #: A result of another model that it needs is not there.
+    MISSING_RESULT = "missing-result"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One model on one series, as `/api/studies` shows it.
@@ -49,22 +70,33 @@ class Reason:
         Whether it let the subject through.
     text
         Why, in a sentence for people; carries no identity.
+    kind
+        Of a gate that refused.
     """
 
     subject: str
     rule: str
     passed: bool
     text: str
+    kind: RejectionKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A series that a model shall work on."""
+    """A series that a model shall work on.
+
+    Attributes
+    ----------
+    needs
+        Names of models whose predictions of the same study this one is fed with; they stand before it
+        among the assignments.
+    """
 
     model: str
     model_version: str
     series_instance_uid: str
     route: str
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Table, and_, delete, insert, select
 from dicom_node.domain.deidentification import DeidentificationReport
 from dicom_node.domain.delivery import Delivery, DeliveryStatus
 from dicom_node.domain.result import ResultEntry, ResultKind
-from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
+from dicom_node.domain.run import Assignment, Reason, RejectionKind, RoutingDecision, Run, RunStatus
 from dicom_node.index.tables.deliveries import deliveries
 from dicom_node.index.tables.outcomes import deidentification, results, routing, runs
 from dicom_node.index.tables.studies import studies
@@ -62,11 +62,20 @@ def find_routing(connection: Connection, study_id: str, version: int) -> Routing
         return None
     raw = json.loads(text)
     return RoutingDecision(
-        assignments=tuple(Assignment(**a) for a in raw["assignments"]),
-        reasons=tuple(Reason(**r) for r in raw["reasons"]),
+        assignments=tuple(_assignment(a) for a in raw["assignments"]),
+        reasons=tuple(_reason(r) for r in raw["reasons"]),
         modalities=tuple(raw["modalities"]),
         body_part=raw["body_part"],
     )
+
+
+def _assignment(raw: dict[str, Any]) -> Assignment:
+    return Assignment(**{**raw, "needs": tuple(raw.get("needs", ()))})
+
+
+def _reason(raw: dict[str, Any]) -> Reason:
+    kind = raw.get("kind")
+    return Reason(**{**raw, "kind": RejectionKind(kind) if kind else None})
 
 
 def set_runs(connection: Connection, study_id: str, version: int, made: Sequence[Run]) -> None:

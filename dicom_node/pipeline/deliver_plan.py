@@ -158,6 +158,6 @@ def _facts(services: Services, study_id: str, version: int, state: StudyState) -
         state=state,
         modalities=frozenset(study.modalities),
         body_parts=frozenset({study.body_part} if study.body_part else ()),
-        models=frozenset(run.model for run in study.runs if run.status is RunStatus.DONE),
+        models=frozenset(run.model for run in study.runs if run.status is not RunStatus.FAILED),
         sources=frozenset(source.removeprefix("dimse:") for source in sources),
     )

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.result import ResultEntry
-from dicom_node.domain.run import RunStatus
 from dicom_node.domain.study import Slot
 from dicom_node.pipeline.deidentify import WRITERS
 from dicom_node.pipeline.predictions import load_prediction
@@ -23,11 +22,8 @@ if TYPE_CHECKING:
 def encode(
     services: Services, study_id: str, version: int, refs: Sequence[dict[str, str]]
 ) -> tuple[ResultEntry, ...]:
-    """Write the result objects of all finished predictions; the same run makes the same objects."""
+    """Write the result objects of all predictions, rejections too; the same run makes the same objects."""
     predictions = [load_prediction(services.stores.work, ref) for ref in refs]
-    done = [p for p in predictions if p.status is RunStatus.DONE]
-    if not done:
-        return ()
     slot = Slot(study_id, version)
 
     def write(result: EncodedResult) -> ResultEntry:
@@ -43,7 +39,7 @@ def encode(
             model_version=result.model_version,
         )
 
-    results = services.encoder.encode(done, study_input(services, study_id, version))
+    results = services.encoder.encode(predictions, study_input(services, study_id, version))
     # Writes wait for the disk: side by side their waits fall together.
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="encode") as pool:
         entries = tuple(pool.map(write, results))

@@ -19,13 +19,31 @@ if TYPE_CHECKING:
     from dicom_node.pipeline.services import Services
 
 
-def infer(services: Services, study_id: str, version: int, assignment: Assignment) -> dict[str, str]:
-    """Run a model and keep its prediction in the work area; return the refs."""
+def infer(
+    services: Services,
+    study_id: str,
+    version: int,
+    assignment: Assignment,
+    feeds: Sequence[dict[str, str]] = (),
+) -> dict[str, str]:
+    """Run a model and keep its prediction in the work area; return the refs.
+
+    Parameters
+    ----------
+    feeds
+        Refs of earlier predictions that the assignment `needs`.
+    """
     slot = services.index.study(study_id).slot
     services.stores.scratch.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{study_id}-", dir=services.stores.scratch))
     try:
-        prediction = services.engine.run(assignment, study_input(services, study_id, version), scratch)
+        needed = [load_prediction(services.stores.work, refs) for refs in feeds]
+        prediction = services.engine.run(
+            assignment,
+            study_input(services, study_id, version),
+            scratch,
+            {one.model.name: one for one in needed},
+        )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     services.metrics.count("model_runs", model=assignment.model, status=prediction.status.value)

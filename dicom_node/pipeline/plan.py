@@ -38,23 +38,28 @@ def analyse(run: StageRunner) -> tuple[StudyState, str | None]:
 
     refs: list[dict[str, str]] = []
     failed: list[Run] = []
+    by_model: dict[str, dict[str, str]] = {}
     for assignment in decision.assignments:
+        feeds = [by_model[model] for model in assignment.needs if model in by_model]
         try:
-            refs.append(run(Stage.INFER, infer.infer, assignment))
+            made = run(Stage.INFER, infer.infer, assignment, feeds)
+            refs.append(made)
+            by_model[assignment.model] = made
         except NodeError as exc:
             # One model that fails must not take the others' results away.
             failed.append(infer.failed_run(assignment, f"{exc.code}: {exc}"))
     runs = run(Stage.INFER, infer.record_runs, refs, failed)
     state, reason = _outcome_of(runs)
-    if state is not StudyState.DONE:
-        return state, _joined(reason, outcome.note)
 
-    entries = run(Stage.ENCODE, encode.encode, refs)
+    # A rejection is a result too: a report that says why.
+    entries = run(Stage.ENCODE, encode.encode, refs) if refs else ()
+    if not entries:
+        return state, _joined(reason, outcome.note)
     problems = run(Stage.CHECK, check.check, entries)
-    if len(problems) == len(entries):
+    if state is StudyState.DONE and len(problems) == len(entries):
         return StudyState.FAILED, f"output gate: none of {len(entries)} result objects passed"
     kept_back = f"output gate: {len(problems)} of {len(entries)} objects kept back" if problems else None
-    return StudyState.DONE, _joined(reason, kept_back, outcome.note)
+    return state, _joined(reason, kept_back, outcome.note)
 
 
 def close(run: StageRunner) -> Ending | None:

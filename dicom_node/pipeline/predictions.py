@@ -7,8 +7,19 @@ import json
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.domain.finding import Code, Measurement, ModelIdentity, Prediction, Segment
-from dicom_node.domain.run import Reason, RunStatus
+from dicom_node.domain.finding import (
+    ClassFinding,
+    Code,
+    Detection,
+    Explanation,
+    Measurement,
+    ModelIdentity,
+    ParametricMap,
+    Prediction,
+    Segment,
+    Task,
+)
+from dicom_node.domain.run import Reason, RejectionKind, RunStatus
 
 if TYPE_CHECKING:
     from dicom_node.domain.study import Slot
@@ -39,10 +50,43 @@ def load_prediction(store: BlobStore, refs: dict[str, str]) -> Prediction:
         measurements=tuple(_measurement(m) for m in raw["measurements"]),
         source_sop_instance_uids=tuple(raw["source_sop_instance_uids"]),
         arrays=store.read(refs["arrays"]),
-        reasons=tuple(Reason(**r) for r in raw["reasons"]),
+        reasons=tuple(_reason(r) for r in raw["reasons"]),
         notices=tuple(raw["notices"]),
         elapsed_s=raw["elapsed_s"],
+        task=Task(raw.get("task", Task.SEGMENTATION)),
+        classes=tuple(ClassFinding(**{**c, "code": Code(**c["code"])}) for c in raw.get("classes", ())),
+        detections=tuple(_detection(d) for d in raw.get("detections", ())),
+        maps=tuple(_map(m) for m in raw.get("maps", ())),
+        explanation=Explanation(**raw["explanation"]) if raw.get("explanation") else None,
+        region=_code(raw.get("region")),
+        source_frames=tuple(raw.get("source_frames", ())),
     )
+
+
+def _reason(raw: dict[str, Any]) -> Reason:
+    kind = raw.get("kind")
+    return Reason(**{**raw, "kind": RejectionKind(kind) if kind else None})
+
+
+def _code(raw: dict[str, Any] | None) -> Code | None:
+    return Code(**raw) if raw else None
+
+
+def _detection(raw: dict[str, Any]) -> Detection:
+    return Detection(
+        number=raw["number"],
+        label=raw["label"],
+        code=Code(**raw["code"]),
+        score=raw["score"],
+        box=tuple(raw["box"]),
+        anatomic_region=_code(raw["anatomic_region"]),
+        cielab=tuple(raw["cielab"]),
+        measurements=tuple(_measurement(m) for m in raw["measurements"]),
+    )
+
+
+def _map(raw: dict[str, Any]) -> ParametricMap:
+    return ParametricMap(raw["name"], raw["label"], Code(**raw["quantity"]), Code(**raw["unit"]))
 
 
 def _measurement(raw: dict[str, Any]) -> Measurement:
@@ -50,13 +94,12 @@ def _measurement(raw: dict[str, Any]) -> Measurement:
 
 
 def _segment(raw: dict[str, Any]) -> Segment:
-    region = raw["anatomic_region"]
     return Segment(
         number=raw["number"],
         label=raw["label"],
         category=Code(**raw["category"]),
         type=Code(**raw["type"]),
-        anatomic_region=Code(**region) if region else None,
+        anatomic_region=_code(raw["anatomic_region"]),
         cielab=tuple(raw["cielab"]),
         measurements=tuple(_measurement(m) for m in raw["measurements"]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from dicom_node.domain.catalog import CatalogEntry
@@ -43,11 +43,18 @@ class ModelRouter(Protocol):
 class ModelEngine(Protocol):
     """Runs models in processes of their own."""
 
-    def run(self, assignment: Assignment, study: StudyInput, scratch: Path) -> Prediction:
+    def run(
+        self,
+        assignment: Assignment,
+        study: StudyInput,
+        scratch: Path,
+        feeds: Mapping[str, Prediction] = ...,
+    ) -> Prediction:
         """Preprocess, gate, infer, gate again.
 
         A rejection by a gate is a `Prediction` with status REJECTED, not an error. `scratch` is an empty
-        folder for arrays that go to the model's process; the caller removes it.
+        folder for arrays that go to the model's process; the caller removes it. `feeds` holds the predictions
+        of the models that the assignment `needs`, as far as there are any.
 
         Raises
         ------

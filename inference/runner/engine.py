@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from inference.runner.prediction import done, rejected
 from inference.runner.process import ModelProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from dicom_node.domain.finding import Prediction
@@ -70,7 +72,13 @@ class ProcessEngine:
         self._loaded: set[str] = set()
         self._closed = False
 
-    def run(self, assignment: Assignment, study: StudyInput, scratch: Path) -> Prediction:
+    def run(
+        self,
+        assignment: Assignment,
+        study: StudyInput,
+        scratch: Path,
+        feeds: Mapping[str, Prediction] = MappingProxyType({}),  # noqa: ARG002
+    ) -> Prediction:
         """Preprocess, gate, infer, gate again; see `ports.ModelEngine.run`."""
         try:
             manifest = self._registry.get(assignment.model)
@@ -202,7 +210,7 @@ class ProcessEngine:
         except InvalidModelPackage as exc:
             raise InferenceFailed(f"{manifest.name}: {exc}") from exc
         answer = process.ask(
-            {"do": "load", "model": manifest.name, "target": manifest.adapter, "weights": weights},
+            {"do": "load", "model": manifest.name, "target": manifest.adapter.target, "weights": weights},
             self._timeout_s,
         )
         log.info(

@@ -28,6 +28,8 @@ from inference.runner.adapter import ModelInput, ModelOutput
 from inference.runner.arrays import pack_arrays
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from inference.runner.adapter import Adapter
 
 
@@ -75,20 +77,24 @@ class Worker:
         voxels = np.load(request["voxels"], allow_pickle=False)
         affine = np.array(request["affine"], dtype=np.float64)
         output = self._models[request["model"]].predict(ModelInput(voxels, affine))
-        _check_output(output, voxels.shape)
-        facts = {**measure_mask(voxels, output.mask, affine), **output.facts}
-        Path(request["arrays"]).write_bytes(pack_arrays(output.mask, output.probability))
+        mask, probability = _drawn(output, voxels.shape)
+        facts = {**measure_mask(voxels, mask, affine), **output.facts}
+        Path(request["arrays"]).write_bytes(pack_arrays(mask, probability))
         return {
             "confidence": float(output.confidence),
             "facts": {name: float(value) for name, value in facts.items()},
-            "numbers": [int(n) for n in np.flatnonzero(np.bincount(output.mask.ravel(), minlength=1)) if n],
+            "numbers": [int(n) for n in np.flatnonzero(np.bincount(mask.ravel(), minlength=1)) if n],
             "elapsed_s": time.perf_counter() - started,
         }
 
 
-def _check_output(output: ModelOutput, shape: tuple[int, ...]) -> None:
-    if output.mask.shape != shape or output.mask.dtype != np.uint8 or output.probability.shape != shape:
+def _drawn(output: ModelOutput, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+    mask, probability = output.mask, output.probability
+    if mask is None or probability is None:
+        raise TypeError("the model gave no mask or no probability")
+    if mask.shape != shape or mask.dtype != np.uint8 or probability.shape != shape:
         raise TypeError("the model's arrays do not have the shape and type of its input")
+    return mask, probability
 
 
 def _device(wanted: str) -> str:

@@ -36,4 +36,6 @@ class ToyModel:
             mask = mask[:1]
         if wish == 7:
             mask = mask * 2
-        return ModelOutput(mask, mask.astype(np.float32), 0.75, {"pid": float(os.getpid())})
+        return ModelOutput(
+            0.75, mask=mask, probability=mask.astype(np.float32), facts={"pid": float(os.getpid())}
+        )

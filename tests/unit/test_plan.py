@@ -71,14 +71,14 @@ def test_partly_quarantined_study_goes_on_and_says_so():
     assert reason == "1 of 4 instances quarantined: 1x burned-in text"
 
 
-def test_rejected_run_rejects_the_study_and_makes_no_objects():
+def test_rejected_run_rejects_the_study_and_is_reported():
     stages = _stages(record_runs=(_run(RunStatus.REJECTED, "volume 90 mL is not plausible"),))
     assert plan.analyse(stages) == (StudyState.REJECTED, "m: volume 90 mL is not plausible")
-    assert "encode" not in stages.names()
+    assert stages.names()[-2:] == ["encode", "check"]
 
 
 def test_model_that_fails_leaves_the_others_results():
-    def infer(assignment):
+    def infer(assignment, feeds):
         return ModelProcessFailed("died") if assignment.model == "bad" else {"facts": "f", "arrays": "a"}
 
     def record(refs, failed):

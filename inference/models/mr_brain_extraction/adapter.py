@@ -36,6 +36,7 @@ class BrainExtraction:
 
     def predict(self, volume: ModelInput) -> ModelOutput:
         """Outline one head, and its mirror image for the confidence."""
+        assert volume.affine is not None  # noqa: S101  the manifest takes volumes only
         order = closest_axes(volume.affine)
         head = order.to_ras(volume.voxels)
         probability = self._networks.probability(head)
