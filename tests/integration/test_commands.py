@@ -15,7 +15,7 @@ DICOM_NODE = Path(sys.executable).with_name("dicom-node")
 
 @pytest.fixture(scope="module")
 def node(module_node):
-    return module_node()
+    return module_node(completion={"quiet_s": 600})  # the study comes in two pieces
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,7 @@ def study(run, node, files):
     assert "6 of 6 sent" in run("send", files, "--to", peer)
     assert "6 of 6 sent" in run("send", files, "--to", node.dicomweb_url)
     uid = str(dcmread(next(files.iterdir())).StudyInstanceUID)
+    node.complete(uid, 6)
     return node.wait_ended(uid)["id"]
 
 

@@ -91,6 +91,7 @@ def node(module_node, quick_model, hooks, hospital, tmp_path_factory):
     peer = {"name": "hospital", "ae_title": "HOSPITAL", "host": "127.0.0.1", "port": hospital.port}
     everything = ["results-available", "study-ended", "delivery-failed"]
     return module_node(
+        completion={"quiet_s": 600},  # the study comes in several pieces
         dimse={"peers": [peer]},
         inference={"model_dirs": [str(quick_model)]},
         routes=[
@@ -125,6 +126,7 @@ def study(node, sent):
         "/dicom-web/studies", content=b"nothing", headers={"Content-Type": "application/dicom"}
     )
     assert answer.status_code >= 400
+    node.complete(sent[0].StudyInstanceUID, len(sent))
     return node.wait_ended(sent[0].StudyInstanceUID)
 
 

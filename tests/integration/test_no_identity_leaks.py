@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 from processes import eventually
 from pydicom.uid import VLPhotographicImageStorage, generate_uid
+from running_node import ENDED
 
 pytestmark = pytest.mark.integration
 
@@ -91,15 +92,17 @@ def _decide(node, study_id):
     for item, action in ((deleted, "delete"), (released, "release")):
         reason = {"reason": "CANARYREF said that CANARYID77 agrees"}
         assert node.http.post(f"/api/quarantine/{item['id']}/{action}", json=reason).is_success
-    eventually(
-        lambda: node.http.get(f"/api/studies/{study_id}").json()["state"] not in ("receiving", "processing"),
-        60,
-        "the end of the next version",
-    )
+    _wait_state(node, study_id, "receiving")
+    assert node.http.post(f"/api/studies/{study_id}/complete").is_success
+    _wait_state(node, study_id, *ENDED)
+
+
+def _wait_state(node, study_id, *wanted):
+    eventually(lambda: node.http.get(f"/api/studies/{study_id}").json()["state"] in wanted, 60, str(wanted))
 
 
 def test_canary_identity_shows_nowhere(start_node, canary_series):
-    node = start_node(completion={"quiet_s": 2})
+    node = start_node(completion={"quiet_s": 600})  # studies come in several pieces
     assert set(node.send(canary_series)) == {0x0000}
 
     # Failures: cut short, no UID, not DICOM at all, and photographs, which are kept back.
@@ -116,6 +119,8 @@ def test_canary_identity_shows_nowhere(start_node, canary_series):
         assert _post(node, _encoded(ds)).status_code == 200
     originals = {str(canary_series[0].StudyInstanceUID), str(canary_series[0].SOPInstanceUID)}
 
+    for ds, count in ((photographs[0], len(photographs)), (canary_series[0], len(canary_series))):
+        node.complete(ds.StudyInstanceUID, count)
     study = node.wait_ended(photographs[0].StudyInstanceUID)
     assert study["state"] == "quarantined"
     _decide(node, study["id"])

@@ -89,6 +89,16 @@ class RunningNode(Child):
         found = answer.raise_for_status().json()["studies"]
         return found[0] if found else None
 
+    def complete(self, original_study_instance_uid, instances, limit_s=120):
+        """Say that a study is complete, once so many of its instances are there."""
+
+        def whole():
+            study = self.study(original_study_instance_uid)
+            return study if study and study["received"]["instances"] == instances else None
+
+        study = eventually(whole, limit_s, f"{instances} instances")
+        self.http.post(f"/api/studies/{study['id']}/complete").raise_for_status()
+
     def wait_ended(self, original_study_instance_uid, limit_s=180):
         """The study once it has ended, with all that the API says of it."""
 
