@@ -16,6 +16,7 @@ from dicom_node.settings_base import is_loopback
 from dicom_node.settings_delivery import DestinationSettings
 from dicom_node.settings_dimse import DimseSettings
 from dicom_node.settings_notifications import NotificationSettings
+from dicom_node.settings_results import ResultsSettings
 from dicom_node.settings_sections import (
     DEFAULT_ROUTES,
     AuthSettings,
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     deidentification: DeidentificationSettings = DeidentificationSettings()
     completion: CompletionSettings = CompletionSettings()
     inference: InferenceSettings = InferenceSettings()
+    results: ResultsSettings = ResultsSettings()
     routes: tuple[RouteSettings, ...] = DEFAULT_ROUTES
     destinations: tuple[DestinationSettings, ...] = ()
     notifications: tuple[NotificationSettings, ...] = ()
