@@ -40,10 +40,10 @@ def test_slices_in_any_direction_and_order_are_found_and_mapped_back(cosines, or
     stack = stack_slices(arrived)
     assert [arrived[i].SOPInstanceUID for i in stack.order] == [ds.SOPInstanceUID for ds in slices]
     axes = closest_axes(stack.affine)
-    turned = axes.to_ras(PHANTOM)
-    np.testing.assert_array_equal(axes.from_ras(turned), PHANTOM)
+    turned = axes.turned(PHANTOM)
+    np.testing.assert_array_equal(axes.turned_back(turned), PHANTOM)
     # On the model's axes, one step along each leads right, anterior and superior.
-    indices = np.stack([axes.to_ras(grid) for grid in np.indices(PHANTOM.shape)], axis=-1)
+    indices = np.stack([axes.turned(grid) for grid in np.indices(PHANTOM.shape)], axis=-1)
     for axis, direction in enumerate((-1, -1, 1)):
         one, other = [0, 0, 0], [0, 0, 0]
         other[axis] = 1

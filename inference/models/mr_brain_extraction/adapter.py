@@ -38,13 +38,13 @@ class BrainExtraction:
         """Outline one head, and its mirror image for the confidence."""
         assert volume.affine is not None  # noqa: S101  the manifest takes volumes only
         order = closest_axes(volume.affine)
-        head = order.to_ras(volume.voxels)
+        head = order.turned(volume.voxels)
         probability = self._networks.probability(head)
         mask, largest = _outlined(probability)
         mirrored, _ = _outlined(self._networks.probability(head[::-1]))
         return ModelOutput(
-            mask=np.ascontiguousarray(order.from_ras(mask)).astype(np.uint8),
-            probability=np.ascontiguousarray(order.from_ras(probability)),
+            mask=np.ascontiguousarray(order.turned_back(mask)).astype(np.uint8),
+            probability=np.ascontiguousarray(order.turned_back(probability)),
             confidence=_overlap(mask, mirrored[::-1]),
             facts={"largest_component": largest},
         )

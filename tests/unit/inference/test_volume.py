@@ -63,15 +63,15 @@ def test_affine_gives_the_patient_position_of_every_voxel(directions):
 def test_a_mask_made_on_model_axes_returns_to_its_voxels(directions):
     volume = read(mr_slices(PHANTOM, directions)[::-1])
     order = closest_axes(volume.affine)
-    on_model_axes = order.to_ras(volume.voxels)
+    on_model_axes = order.turned(volume.voxels)
     marked = on_model_axes > 100
-    np.testing.assert_array_equal(order.from_ras(marked), PHANTOM > 100)
-    np.testing.assert_array_equal(order.from_ras(on_model_axes), PHANTOM)
+    np.testing.assert_array_equal(order.turned_back(marked), PHANTOM > 100)
+    np.testing.assert_array_equal(order.turned_back(on_model_axes), PHANTOM)
 
 
 def test_model_axes_run_right_anterior_superior():
     volume = read(mr_slices(PHANTOM, "axial"))
-    right_anterior_superior = closest_axes(volume.affine).to_ras(volume.voxels)
+    right_anterior_superior = closest_axes(volume.affine).turned(volume.voxels)
     # The first voxel of an axial slice lies right (of the patient) and in front; slices go up.
     corner = right_anterior_superior[-1, -1, 0]
     assert corner == PHANTOM[0, 0, 0]
