@@ -1,4 +1,4 @@
-"""Pixels of a slice in modality units (PS3.3 §C.7.6.3, §C.11.1)."""
+"""Pixels in modality units (PS3.3 §C.7.6.3, §C.11.1, §C.7.6.16.2.9, §C.7.6.16.2.11)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from pydicom.pixels.processing import apply_modality_lut
 
+from inference.preprocess.frames import Frame, count_frames, value_of
+from inference.preprocess.stored import is_colour, read_stored
 from inference.preprocess.volume import VolumeRefused
 
 if TYPE_CHECKING:
@@ -17,11 +19,24 @@ _GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
 
 def read_pixels(ds: Dataset) -> NDArray[np.float32]:
-    """Decode a single-frame grey-scale image.
+    """Decode a single-frame grey-scale image; see `read_grey`.
+
+    Raises
+    ------
+    VolumeRefused
+        As `read_grey`, or rule `multi-frame`.
+    """
+    if count_frames(ds) != 1:
+        raise VolumeRefused("multi-frame", "the image has several frames, and one is asked for")
+    return read_grey(Frame(ds))
+
+
+def read_grey(frame: Frame) -> NDArray[np.float32]:
+    """Decode a grey-scale frame.
 
     Bits above Bits Stored are ignored (overlays lie there in old files), Pixel Padding becomes the
-    darkest true value, rescale or Modality LUT are applied, and MONOCHROME1 is turned so that brighter
-    is more.
+    darkest true value, rescale, Modality LUT or (where there is neither) a linear Real World Value
+    Mapping are applied, each frame's own, and MONOCHROME1 is turned so that brighter is more.
 
     Returns
     -------
@@ -31,84 +46,79 @@ def read_pixels(ds: Dataset) -> NDArray[np.float32]:
     Raises
     ------
     VolumeRefused
-        Rule `multi-frame`, `colour`, `pixels` or `rescale`.
+        Rule `colour`, `pixels` or `rescale`.
     """
-    if int(ds.get("NumberOfFrames", 1) or 1) != 1:
-        raise VolumeRefused("multi-frame", "multi-frame images are not supported by this model's input")
-    photometric = str(ds.get("PhotometricInterpretation", ""))
-    if photometric not in _GREY or int(ds.get("SamplesPerPixel", 1)) != 1:
+    photometric = value_of(frame.ds, "PhotometricInterpretation")
+    if photometric not in _GREY or is_colour(frame.ds):
         raise VolumeRefused("colour", "the images are not grey-scale")
-    stored = _stored_values(ds)
-    padding = _padding(ds, stored)
-    values = _rescaled(ds, stored)
+    stored = read_stored(frame)
+    padding = _padding(frame, stored)
+    values = _rescaled(frame, stored)
     if not np.isfinite(values).all():
         raise VolumeRefused("pixels", "an image holds values that are no numbers")
     if photometric == "MONOCHROME1":
-        low, high = _rescaled_range(ds, stored)
+        low, high = _rescaled_range(frame, stored)
         values = low + high - values
     if padding.any() and not padding.all():
         values[padding] = values[~padding].min()
     return values.astype(np.float32)
 
 
-def _stored_values(ds: Dataset) -> NDArray[np.generic]:
-    try:
-        stored = ds.pixel_array
-    except Exception as exc:
-        # Codecs raise whatever they like; their text may hold values of the data set.
-        raise VolumeRefused("pixels", f"an image cannot be decoded ({type(exc).__name__})") from exc
-    if stored.ndim != 2:
-        raise VolumeRefused("pixels", "an image is not one plane of pixels")
-    if stored.dtype.kind not in "iu":
-        return cast("NDArray[np.generic]", stored)
-    return _without_unused_bits(ds, stored)
-
-
-def _without_unused_bits(ds: Dataset, stored: NDArray[np.integer]) -> NDArray[np.integer]:
-    allocated, bits = int(ds.BitsAllocated), int(ds.BitsStored)
-    if not 0 < bits <= allocated:
-        raise VolumeRefused("pixels", "Bits Stored and Bits Allocated of an image contradict each other")
-    if bits == allocated:
-        return stored
-    values = stored.astype(np.int64)
-    if not ds.file_meta.TransferSyntaxUID.is_compressed:
-        values >>= max(int(ds.HighBit) + 1 - bits, 0)
-    values &= (1 << bits) - 1
-    if int(ds.PixelRepresentation) == 1:
-        values -= (values >> (bits - 1)) << bits
-    return values
-
-
-def _padding(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.bool_]:
-    value = ds.get("PixelPaddingValue")
+def _padding(frame: Frame, stored: NDArray[np.generic]) -> NDArray[np.bool_]:
+    value = frame.get("PixelPaddingValue")
     if not isinstance(value, int):
         return np.zeros(stored.shape, dtype=bool)
-    limit = ds.get("PixelPaddingRangeLimit")
+    limit = frame.get("PixelPaddingRangeLimit")
     low, high = sorted((value, limit if isinstance(limit, int) else value))
     values = cast("NDArray[np.float64]", stored)
     return np.asarray((values >= low) & (values <= high))
 
 
-def _rescaled(ds: Dataset, stored: NDArray[np.generic]) -> NDArray[np.float64]:
-    slope, intercept = ds.get("RescaleSlope"), ds.get("RescaleIntercept")
-    if not ds.get("ModalityLUTSequence") and (slope is None or intercept is None):
+def _rescaled(frame: Frame, stored: NDArray[np.generic]) -> NDArray[np.float64]:
+    if value_of(frame.ds, "ModalityLUTSequence") is not None:
+        try:
+            return np.asarray(apply_modality_lut(stored, frame.ds), dtype=np.float64)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
+            raise VolumeRefused("rescale", "the Modality LUT of an image makes no sense") from exc
+    line = _line(frame, "RescaleSlope", "RescaleIntercept") or _real_world_line(frame)
+    if line is None:
         return stored.astype(np.float64)
-    try:
-        if slope is not None and float(slope) == 0:
-            raise VolumeRefused("rescale", "Rescale Slope of an image is 0")
-        return np.asarray(apply_modality_lut(stored, ds), dtype=np.float64)
-    except (AttributeError, IndexError, TypeError, ValueError) as exc:
-        raise VolumeRefused("rescale", "the Modality LUT or rescale of an image makes no sense") from exc
+    slope, intercept = line
+    if slope == 0:
+        raise VolumeRefused("rescale", "Rescale Slope of an image is 0")
+    return stored.astype(np.float64) * slope + intercept
 
 
-def _rescaled_range(ds: Dataset, stored: NDArray[np.generic]) -> tuple[float, float]:
+def _line(frame: Frame, slope: str, intercept: str) -> tuple[float, float] | None:
+    if frame.get(slope) is None or frame.get(intercept) is None:
+        return None
+    found = [frame.numbers(keyword) for keyword in (slope, intercept)]
+    if any(one is None or one.size != 1 for one in found):
+        raise VolumeRefused("rescale", "the rescale of an image makes no sense")
+    first, second = (cast("NDArray[np.float64]", one) for one in found)
+    return float(first[0]), float(second[0])
+
+
+def _real_world_line(frame: Frame) -> tuple[float, float] | None:
+    """The one linear mapping, where there is exactly one: of several, none is the image's own unit."""
+    items = frame.get("RealWorldValueMappingSequence")
+    if items is None or len(items) != 1:
+        return None
+    slope, intercept = (
+        value_of(items[0], keyword) for keyword in ("RealWorldValueSlope", "RealWorldValueIntercept")
+    )
+    if not isinstance(slope, int | float) or not isinstance(intercept, int | float):
+        return None
+    return float(slope), float(intercept)
+
+
+def _rescaled_range(frame: Frame, stored: NDArray[np.generic]) -> tuple[float, float]:
     # The whole stored range, so that all slices turn around the same value.
     if stored.dtype.kind not in "iu":
-        return float(np.min(cast("NDArray[np.float64]", stored))), float(
-            np.max(cast("NDArray[np.float64]", stored))
-        )
-    bits = int(ds.BitsStored)
-    signed = int(ds.PixelRepresentation) == 1
+        values = cast("NDArray[np.float64]", stored)
+        return float(np.min(values)), float(np.max(values))
+    bits = int(frame.ds.BitsStored)
+    signed = int(frame.ds.PixelRepresentation) == 1
     ends = np.array([-(1 << (bits - 1)), (1 << (bits - 1)) - 1] if signed else [0, (1 << bits) - 1])
-    low, high = _rescaled(ds, ends)
+    low, high = _rescaled(frame, ends)
     return float(low), float(high)
