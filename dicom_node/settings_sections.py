@@ -20,6 +20,7 @@ class NodeSettings(Section):
     warn_free_mb: int | None = Field(default=None, ge=0, description="people are told below; 4 * min_free_mb")
     min_free_files: int = Field(default=10_000, ge=0, description="as min_free_mb, for inodes")
     site: str = Field(default="DICOM Node", max_length=64, description="shown on pages")
+    warm_up: bool = Field(default=True, description="load models at start, not with the first study")
 
 
 class HttpSettings(Section):

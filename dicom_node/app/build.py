@@ -192,7 +192,14 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             monitor=monitor,
             scp=scp,
             http=http,
-            warm_up=(dispatcher.start, work.start, pulls.start, *built.warm_up, *(t.start for t in threads)),
+            warm_up=(
+                dispatcher.start,
+                work.start,
+                pulls.start,
+                *(built.warm_up if settings.node.warm_up else ()),
+                built.sweep,
+                *(t.start for t in threads),
+            ),
             stop_first=(dispatcher.stop, work.stop, pulls.stop, reconciler.stop),
             farewell=work.farewell,
             close=(

@@ -41,6 +41,7 @@ from dicom_node.storage.keys import KeyStore
 from dicom_node.storage.spool import Spool
 from dicomweb.attributes import DicomJsonReader
 from dicomweb.client.transcoding import lossless
+from inference.encode.choice import ResultChoice
 from inference.encode.encoder import Encoder
 from inference.encode.gate import Gate
 from inference.registry import ModelRegistry
@@ -64,7 +65,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The services of a node and what its edges need besides."""
+    """The services of a node and what its edges need besides.
+
+    Attributes
+    ----------
+    warm_up
+        Load what the first study would wait for.
+    sweep
+        Removes what an earlier process left half done.
+    """
 
     services: Services
     review: ReviewDesk
@@ -83,6 +92,7 @@ class Built:
     watermark: DiskWatermark
     engine: ProcessEngine
     warm_up: tuple[Callable[[], None], ...]
+    sweep: Callable[[], None]
 
 
 def build_registry(settings: Settings) -> ModelRegistry:
@@ -147,7 +157,9 @@ def build_services(settings: Settings) -> Built:
     )
     deidentification = build_anonymizer(settings, master, models=engine)
     anonymizer = AnonymizerAdapter(deidentification, Restorer(pseudonym_key))
-    encoder = Encoder(uids.derived_uid)
+    encoder = Encoder(
+        uids.derived_uid, choose=lambda model: ResultChoice(**settings.results.of(model))
+    )
     index = SqlStudyIndex(database, clock)
     vault = SqlVault(database, master.derive("vault"))
     audit = open_audit(settings)
@@ -234,5 +246,6 @@ def build_services(settings: Settings) -> Built:
         metrics,
         watermark,
         engine,
-        (engine.warm_up, encoder.warm_up, deidentification.warm_up, sweep),
+        (engine.warm_up, encoder.warm_up, deidentification.warm_up),
+        sweep,
     )

@@ -34,7 +34,8 @@ class RunningNode(Child):
         folder.mkdir(parents=True, exist_ok=True)
         settings = _merged(
             {
-                "node": {"data_dir": str(folder / "data"), "min_free_mb": 0},
+                # Most nodes of tests run no model: loading them takes several seconds of processor time.
+                "node": {"data_dir": str(folder / "data"), "min_free_mb": 0, "warm_up": False},
                 # One receiver, as each takes most of a second of processor time to start.
                 "dimse": {"port": take_port(), "ae_title": self.ae_title, "receivers": 1},
                 "http": {"port": take_port()},
