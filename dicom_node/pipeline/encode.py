@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ from dicom_node.pipeline.predictions import load_prediction
 from dicom_node.pipeline.study_input import study_input
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from dicom_node.domain.result import EncodedResult
     from dicom_node.pipeline.services import Services
@@ -39,9 +41,23 @@ def encode(
             model_version=result.model_version,
         )
 
-    results = services.encoder.encode(predictions, study_input(services, study_id, version))
+    earlier = services.index.results(study_id, version - 1) if version > 1 else ()
+    results = services.encoder.encode(predictions, study_input(services, study_id, version), earlier)
     # Writes wait for the disk: side by side their waits fall together.
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="encode") as pool:
-        entries = tuple(pool.map(write, results))
+        entries = tuple(_each(pool, write, results))
     services.ledger.made(study_id, version, entries)
     return entries
+
+
+def _each(
+    pool: ThreadPoolExecutor, write: Callable[[EncodedResult], ResultEntry], results: Iterable[EncodedResult]
+) -> Iterator[ResultEntry]:
+    """Write all, in order; no more of them are in memory than are being written, and as many that wait."""
+    waiting: deque[Future[ResultEntry]] = deque()
+    for result in results:
+        waiting.append(pool.submit(write, result))
+        if len(waiting) > 2 * WRITERS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from dicom_node.domain.catalog import CatalogEntry
     from dicom_node.domain.finding import Prediction
-    from dicom_node.domain.result import EncodedResult
+    from dicom_node.domain.result import EncodedResult, ResultEntry
     from dicom_node.domain.run import Assignment, RoutingDecision
 
 
@@ -71,8 +71,13 @@ class ModelEngine(Protocol):
 class ResultEncoder(Protocol):
     """Makes DICOM objects of predictions."""
 
-    def encode(self, predictions: Sequence[Prediction], study: StudyInput) -> Sequence[EncodedResult]:
+    def encode(
+        self, predictions: Sequence[Prediction], study: StudyInput, earlier: Sequence[ResultEntry] = ...
+    ) -> Iterable[EncodedResult]:
         """Deterministic UIDs: the same study, model, version and role give the same objects.
+
+        `earlier` is what was published of the study's version before. Results come one by one, so that a
+        caller needs memory for few at a time.
 
         Raises
         ------

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from dicom_node.domain.finding import ModelIdentity, Prediction
@@ -22,8 +22,9 @@ MODEL_NAME = "DICOM Node"
 RESEARCH_NOTICE = "Research use only. Not for diagnosis."
 #: UTF-8, so that every name of a source can be written.
 CHARACTER_SET = "ISO_IR 192"
-#: First Series Number of the results; ten are set aside for each prediction.
+#: First Series Number of the results, and how many are set aside for each prediction.
 FIRST_SERIES_NUMBER = 9001
+SERIES_NUMBERS = 20
 
 # Attributes that say how the source was de-identified (PS3.15 §E.1.1); what is derived from it says it too.
 _DEIDENTIFICATION = (
@@ -41,14 +42,24 @@ class Role(IntEnum):
     REPORT = 1
     SEGMENTATION = 2
     HEATMAP = 3
+    PDF = 4
+    LABELMAP = 5
+    RTSTRUCT = 6
+    KEY_OBJECTS = 7
+    PRESENTATION = 8
+    REJECTION = 9
+    #: The last: a prediction may have several, each in a series of its own.
+    PARAMETRIC_MAP = 10
 
 
 @dataclass(frozen=True, slots=True)
-class ResultContext:
-    """One prediction on its way to DICOM.
+class RunContext:
+    """One run on its way to DICOM; also one that came to no finding.
 
     Attributes
     ----------
+    header
+        An instance of the source series without pixels: patient, study and how it was de-identified.
     derive_uid
         Keyed function of strings to a UID.
     position
@@ -57,16 +68,19 @@ class ResultContext:
         Local time of the objects' making.
     software_version
         Of the node.
+    earlier
+        What was published of the study's version before this one: SOP Instance UID to SOP Class UID.
     """
 
     prediction: Prediction
-    source: SourceSeries
+    header: Dataset
     study_instance_uid: str
     version: int
     position: int
     made_at: datetime
     software_version: str
     derive_uid: Callable[..., str]
+    earlier: Mapping[str, str]
 
     @property
     def model(self) -> ModelIdentity:
@@ -85,25 +99,37 @@ class ResultContext:
             *role,
         )
 
-    def series_uid(self, role: Role) -> str:
-        """Series Instance UID of a role."""
-        return self.uid("series", role.name)
+    def series_uid(self, role: Role, number: int = 1) -> str:
+        """Series Instance UID of a role, of its several series counted from 1."""
+        return self.uid("series", role.name, *_further(number))
 
     def instance_uid(self, role: Role, number: int = 1) -> str:
         """SOP Instance UID of a role's instance, counted from 1."""
         return self.uid("instance", role.name, str(number))
 
-    def tracking_uid(self, segment_number: int) -> str:
-        """Tracking UID of a segment, in SEG and SR."""
-        return self.uid("tracking", str(segment_number))
+    def predecessor(self, *roles: Role) -> tuple[str, str, str] | None:
+        """The report of the version before this one: SOP Class, SOP Instance and Series Instance UID.
+
+        The first of the roles that was published then, for the same series and model; `None` where none was.
+        """
+        before = replace(self, version=self.version - 1)
+        for role in roles:
+            uid = before.instance_uid(role)
+            if uid in self.earlier:
+                return self.earlier[uid], uid, before.series_uid(role)
+        return None
+
+    def tracking_uid(self, number: int | str) -> str:
+        """Tracking UID of a segment or box by its number, in all objects that show it."""
+        return self.uid("tracking", str(number))
 
     def tracking_identifier(self, segment_number: int) -> str:
         """Tracking Identifier of a segment, for people."""
         return f"{self.prediction.segments[segment_number - 1].label} ({self.model.name})"
 
-    def series_number(self, role: Role) -> int:
+    def series_number(self, role: Role, number: int = 1) -> int:
         """Series Number of a role."""
-        return FIRST_SERIES_NUMBER + 10 * self.position + role.value
+        return FIRST_SERIES_NUMBER + SERIES_NUMBERS * self.position + role.value + number - 1
 
     def series_description(self, what: str) -> str:
         """Series Description (LO, 64 characters) such as "AI heatmap (mr-brain-extraction 1.0.2)"."""
@@ -131,8 +157,8 @@ class ResultContext:
         ds.InstanceCreationDate = ds.SeriesDate = self.made_at.strftime("%Y%m%d")
         ds.InstanceCreationTime = ds.SeriesTime = self.made_at.strftime("%H%M%S")
         for keyword in _DEIDENTIFICATION:
-            if keyword in self.source.header:
-                ds[keyword] = self.source.header[keyword]
+            if keyword in self.header:
+                ds[keyword] = self.header[keyword]
         ds.ContributingEquipmentSequence = [self._contributing_equipment()]
 
     def _contributing_equipment(self) -> Dataset:
@@ -147,6 +173,17 @@ class ResultContext:
         item.ContributionDateTime = self.made_at.strftime("%Y%m%d%H%M%S")
         item.ContributionDescription = self.model.title[:1024]
         return item
+
+
+@dataclass(frozen=True, slots=True)
+class ResultContext(RunContext):
+    """A prediction with a finding, and the source that it was found in."""
+
+    source: SourceSeries
+
+
+def _further(number: int) -> tuple[str, ...]:
+    return () if number == 1 else (str(number),)
 
 
 def _item(value: str, scheme: str, meaning: str) -> Dataset:

@@ -6,21 +6,21 @@ import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from dicom_node.domain.errors import EncodingFailed
-from dicom_node.domain.result import EncodedResult, ResultKind
 from dicom_node.domain.run import RunStatus
+from inference.encode.choice import usual_choice
+from inference.encode.failures import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from pydicom.dataset import Dataset
+    from collections.abc import Callable, Iterator, Sequence
 
     from dicom_node.domain.finding import Prediction
+    from dicom_node.domain.result import EncodedResult, ResultEntry
     from dicom_node.ports.models import StudyInput
+    from inference.encode.choice import Choose
 
 
 def _utc_now() -> datetime:
@@ -35,7 +35,7 @@ def _software_version() -> str:
 
 
 class Encoder:
-    """Makes two SRs, a SEG and a heatmap series of each finished prediction.
+    """Makes reports, segmentations, pictures and more of each finding, and a report of each rejection.
 
     highdicom is imported at the first call; `warm_up` does it ahead.
 
@@ -46,11 +46,19 @@ class Encoder:
     now
         The current time, aware. Written in the machine's local time, as DICOM has it without a time
         zone offset.
+    choose
+        What is made for a model besides what is always made.
     """
 
-    def __init__(self, derive_uid: Callable[..., str], now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        derive_uid: Callable[..., str],
+        now: Callable[[], datetime] = _utc_now,
+        choose: Choose = usual_choice,
+    ) -> None:
         self._derive_uid = derive_uid
         self._now = now
+        self._choose = choose
         self._log = structlog.get_logger()
 
     def warm_up(self) -> None:
@@ -60,74 +68,49 @@ class Encoder:
 
             warm.load_tables()
 
-    def encode(self, predictions: Sequence[Prediction], study: StudyInput) -> Sequence[EncodedResult]:
-        """Encode every prediction that is done; others give no objects.
+    def encode(
+        self, predictions: Sequence[Prediction], study: StudyInput, earlier: Sequence[ResultEntry] = ()
+    ) -> Iterator[EncodedResult]:
+        """Yield the results of every prediction, one by one; a failed one gives none.
+
+        Parameters
+        ----------
+        earlier
+            What was published of the study's version before; new reports name their predecessors.
 
         Raises
         ------
         EncodingFailed
             If a prediction and its source do not fit together, or an object cannot be written.
         """
-        made_at = self._now().astimezone()
-        results: list[EncodedResult] = []
+        count = 0
+        shared = {
+            "study_instance_uid": study.study_instance_uid,
+            "version": study.version,
+            "made_at": self._now().astimezone(),
+            "software_version": _software_version(),
+            "derive_uid": self._derive_uid,
+            "earlier": {entry.sop_instance_uid: entry.sop_class_uid for entry in earlier},
+        }
         for position, prediction in enumerate(predictions):
-            if prediction.status is not RunStatus.DONE:
-                continue
-            try:
-                made = self._encode_one(prediction, study, position, made_at)
-                model = prediction.model
-                results += [replace(one, model=model.name, model_version=model.version) for one in made]
-            except EncodingFailed:
-                raise
-            except (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError) as exc:
-                # The library's text may hold values of a data set: only its type goes on.
-                raise EncodingFailed(
-                    f"a result of {prediction.model.name} cannot be written ({type(exc).__name__});"
-                    " look at the prediction's codes and at the source's attributes"
-                ) from exc
-        self._log.info("results_encoded", count=len(results))
-        return tuple(results)
+            model = prediction.model
+            with writing(f"a result of {model.name}"):
+                for made in self._encode_one(prediction, study, shared | {"position": position}):
+                    count += 1
+                    yield replace(made, model=model.name, model_version=model.version)
+        self._log.info("results_encoded", count=count)
 
     def _encode_one(
-        self, prediction: Prediction, study: StudyInput, position: int, made_at: datetime
-    ) -> list[EncodedResult]:
+        self, prediction: Prediction, study: StudyInput, shared: dict[str, Any]
+    ) -> Iterator[EncodedResult]:
+        if prediction.status is not RunStatus.DONE:
+            return
         from inference.encode.arrays import load_arrays
         from inference.encode.context import ResultContext
-        from inference.encode.measurement_report import make_measurement_report
-        from inference.encode.secondary_capture import key_slice, make_heatmaps
-        from inference.encode.segmentation import make_segmentation
+        from inference.encode.makers import Making, make_results
         from inference.encode.source import read_source
-        from inference.encode.text_report import make_text_report
 
         source = read_source(study, prediction)
         arrays = load_arrays(prediction, source.pixels.shape)
-        context = ResultContext(
-            prediction=prediction,
-            source=source,
-            study_instance_uid=study.study_instance_uid,
-            version=study.version,
-            position=position,
-            made_at=made_at,
-            software_version=_software_version(),
-            derive_uid=self._derive_uid,
-        )
-        segmentation = make_segmentation(context, arrays.mask) if prediction.segments else None
-        measurements = make_measurement_report(context, segmentation, arrays.mask)
-        others = [ds for ds in (measurements, segmentation) if ds is not None]
-        report = make_text_report(context, [*others, key_slice(context, arrays)])
-        objects = [_result(ResultKind.SR, measurements), _result(ResultKind.SR, report)]
-        if segmentation is not None:
-            objects.append(_result(ResultKind.SEG, segmentation))
-        return objects + make_heatmaps(context, arrays.probability)
-
-
-def _result(kind: ResultKind, ds: Dataset) -> EncodedResult:
-    from inference.encode.part10 import to_part10
-
-    return EncodedResult(
-        kind=kind,
-        sop_class_uid=str(ds.SOPClassUID),
-        series_instance_uid=str(ds.SeriesInstanceUID),
-        sop_instance_uid=str(ds.SOPInstanceUID),
-        data=to_part10(ds),
-    )
+        context = ResultContext(prediction=prediction, source=source, header=source.header, **shared)
+        yield from make_results(Making(context, arrays, self._choose(prediction.model.name)))

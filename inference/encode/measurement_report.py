@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from dicom_node.domain.finding import Prediction, Segment
+    from inference.encode.arrays import PredictionArrays
     from inference.encode.context import ResultContext
     from inference.encode.outline import Outline
 
 
 def make_measurement_report(
-    context: ResultContext, segmentation: Dataset | None, mask: NDArray[np.uint8]
+    context: ResultContext, segmentation: Dataset | None, arrays: PredictionArrays
 ) -> Dataset:
     """Encode the prediction's measurements as Comprehensive 3D SR with TID 1500.
 
@@ -39,8 +40,8 @@ def make_measurement_report(
     ----------
     segmentation
         The SEG of the same prediction; `None` where it has no segments.
-    mask
-        (slices, rows, columns), values are segment numbers.
+    arrays
+        Of the prediction.
 
     Raises
     ------
@@ -48,9 +49,9 @@ def make_measurement_report(
         If a segment's mask is empty, or the prediction measures nothing.
     """
     groups = []
-    if segmentation is not None:
+    if segmentation is not None and arrays.mask is not None:
         for segment in context.prediction.segments:
-            outline = largest_outline(mask == segment.number)
+            outline = largest_outline(arrays.mask == segment.number)
             groups += [
                 _volumetric_group(context, segment, segmentation),
                 _planar_group(context, segment, outline),

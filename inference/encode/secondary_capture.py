@@ -9,6 +9,7 @@ from highdicom.base import SOPClass
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from dicom_node.domain.errors import EncodingFailed
 from dicom_node.domain.result import EncodedResult, ResultKind
 from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
 from inference.encode.heatmap import Caption, enlargement, render_heatmaps
@@ -62,6 +63,8 @@ def make_heatmaps(context: ResultContext, probability: NDArray[np.float16]) -> l
 
 def key_slice(context: ResultContext, arrays: PredictionArrays) -> Dataset:
     """The identifiers of the picture that says most: of the slice with the highest probability in sum."""
+    if arrays.probability is None:
+        raise EncodingFailed("the prediction has no probability map: it has no heatmaps")
     index = int(arrays.probability.sum(axis=(1, 2), dtype=np.float32).argmax())
     ds = Dataset()
     ds.SOPClassUID = SecondaryCaptureImageStorage

@@ -12,10 +12,10 @@ from inference.encode.context import CHARACTER_SET
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from inference.encode.context import ResultContext, Role
+    from inference.encode.context import Role, RunContext
 
 
-def device_observer(context: ResultContext) -> sr.ObserverContext:
+def device_observer(context: RunContext) -> sr.ObserverContext:
     """The model as device observer (PS3.16 §TID 1004), equal to Contributing Equipment."""
     model = context.model
     return sr.ObserverContext(
@@ -26,7 +26,7 @@ def device_observer(context: ResultContext) -> sr.ObserverContext:
     )
 
 
-def sr_arguments(context: ResultContext, role: Role, what: str) -> dict[str, Any]:
+def sr_arguments(context: RunContext, role: Role, what: str) -> dict[str, Any]:
     """Constructor arguments of highdicom's SR classes that do not depend on the content."""
     return {
         "series_instance_uid": context.series_uid(role),
@@ -43,7 +43,7 @@ def sr_arguments(context: ResultContext, role: Role, what: str) -> dict[str, Any
     }
 
 
-def finish_report(ds: Dataset, context: ResultContext) -> None:
+def finish_report(ds: Dataset, context: RunContext) -> None:
     """Separate the content of all containers, and write what every result carries.
 
     highdicom writes Continuity of Content CONTINUOUS, which viewers show as run-on text.

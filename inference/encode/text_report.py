@@ -35,7 +35,9 @@ _REFERENCES = {
 _CONTAINS = sr.RelationshipTypeValues.CONTAINS
 
 
-def make_text_report(context: ResultContext, others: Sequence[Dataset]) -> Dataset:
+def make_text_report(
+    context: ResultContext, others: Sequence[Dataset], left_out: Sequence[str] = ()
+) -> Dataset:
     """Encode the full report as Comprehensive 3D SR in the pattern of TID 2000.
 
     Parameters
@@ -44,6 +46,8 @@ def make_text_report(context: ResultContext, others: Sequence[Dataset]) -> Datas
         One instance of each other result series of the prediction, which the report refers to: data
         sets with their SOP Class, SOP Instance, Series Instance and Study Instance UID; the first one
         is whole.
+    left_out
+        Sentences on results that could not be made.
     """
     title = _TITLES.get(str(context.source.header.get("Modality")), _OTHER_TITLE)
     root = sr.ContainerContentItem(name=ln(*title), is_content_continuous=False, template_id="2000")
@@ -56,7 +60,7 @@ def make_text_report(context: ResultContext, others: Sequence[Dataset]) -> Datas
             _section(ln("55112-7", "Summary"), _summary(context)),
             _section(ln("59776-5", "Findings"), _findings(context)),
             _section(ln("55111-9", "Current Procedure Descriptions"), _procedure(context)),
-            _section(dcm("110002", "Quality Control"), _gates(context)),
+            _section(dcm("110002", "Quality Control"), [*_gates(context), *_comments(left_out)]),
             _section(ln("55113-5", "Key Images"), _references(context, others)),
         ],
         is_root=False,
@@ -138,6 +142,10 @@ def _number(measurement: Measurement) -> sr.NumContentItem:
         unit=concept(measurement.unit),
         relationship_type=_CONTAINS,
     )
+
+
+def _comments(sentences: Iterable[str]) -> list[sr.ContentItem]:
+    return [_text(dcm("121106", "Comment"), sentence) for sentence in sentences]
 
 
 def _gates(context: ResultContext) -> list[sr.ContentItem]:

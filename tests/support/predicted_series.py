@@ -55,7 +55,7 @@ class Case:
 
     def encode(self, **changes):
         encoder = Encoder(derive_uid, lambda: MADE_AT)
-        return encoder.encode([replace(self.prediction, **changes)], self.study)
+        return tuple(encoder.encode([replace(self.prediction, **changes)], self.study))
 
 
 def make_case(slices=10, rows=40, columns=30, plane="axial", spacing=(1.0, 1.0), *, full=False, change=None):
@@ -134,6 +134,11 @@ def _entries(data):
             ref=f"work:{uid}",
             attributes=ds.to_json_dict(),
         )
+
+
+def pick(results, kind, index=0):
+    """One of the results of a kind, in the order of making."""
+    return [result for result in results if result.kind is kind][index]
 
 
 def pack(mask, probability):

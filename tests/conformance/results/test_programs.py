@@ -1,7 +1,9 @@
 """Results under programs that are not ours (CONFORMANCE.md §4)."""
 
 import pytest
-from predicted_series import PLANES, make_case
+from predicted_series import PLANES, make_case, pick
+
+from dicom_node.domain.result import ResultKind
 
 
 def test_dciodvfy_prints_no_error_on_any_object(results, run_tool):
@@ -19,7 +21,7 @@ def test_dciodvfy_prints_no_error_in_any_plane(plane, run_tool):
 
 
 def test_dsrdump_reads_the_measurement_report(results, run_tool, case):
-    printed, _ = run_tool("dsrdump", results[0].data)
+    printed, _ = run_tool("dsrdump", pick(results, ResultKind.SR).data)
     volume = case.prediction.measurements[0].value
     assert '"Imaging Measurement Report")=SEPARATE' in printed
     assert f'"Volume")="{volume}" (mL,UCUM,"milliliter")' in printed
@@ -31,7 +33,7 @@ def test_dsrdump_reads_the_measurement_report(results, run_tool, case):
 
 
 def test_dsrdump_reads_the_full_report(results, run_tool):
-    printed, _ = run_tool("dsrdump", results[1].data)
+    printed, _ = run_tool("dsrdump", pick(results, ResultKind.SR, 1).data)
     assert '"MRI Report")=SEPARATE' in printed
     assert "CONTINUOUS" not in printed
     for line in ('"Comment")="Research use only.', '"Algorithm Version")="1.0.2"', "Passed: modality"):

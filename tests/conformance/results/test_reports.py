@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pydicom
 import pytest
-from predicted_series import make_case, pack
+from predicted_series import make_case, pack, pick
 
 from dicom_node.domain.errors import EncodingFailed
 from dicom_node.domain.finding import Code, Measurement
+from dicom_node.domain.result import ResultKind
 
 
 def items(parent):
@@ -126,7 +127,7 @@ def test_measurement_of_the_whole_series_gets_a_frame_that_can_be_drawn():
     )
     case = make_case()
     results = case.encode(measurements=(*case.prediction.measurements, thickness))
-    ds = pydicom.dcmread(io.BytesIO(results[0].data))
+    ds = pydicom.dcmread(io.BytesIO(pick(results, ResultKind.SR).data))
     group = named(ds, "125007")[-1]
     (number,) = named(group, "112225")
     assert number.ContentSequence[0].ValueType == "SCOORD"
@@ -140,7 +141,7 @@ def test_prediction_without_segments_gives_reports_and_pictures():
         segments=(), measurements=(), label="normal", arrays=pack(np.zeros_like(case.mask), case.probability)
     )
     assert [result.kind.value for result in results[:3]] == ["SR", "SR", "SC"]
-    ds = pydicom.dcmread(io.BytesIO(results[0].data))
+    ds = pydicom.dcmread(io.BytesIO(pick(results, ResultKind.SR).data))
     (certainty,) = named(ds, "111012")
     assert certainty.ContentSequence[0].ValueType == "SCOORD"
 
@@ -159,7 +160,9 @@ def test_two_segments_have_two_pairs_of_groups_and_two_sets_of_frames():
     first = case.prediction.segments[0]
     second = replace(first, number=2, label="Upper part", measurements=())
     results = case.encode(segments=(first, second), arrays=pack(mask, case.probability))
-    report, seg = (pydicom.dcmread(io.BytesIO(results[index].data)) for index in (0, 2))
+    report, seg = (
+        pydicom.dcmread(io.BytesIO(pick(results, kind).data)) for kind in (ResultKind.SR, ResultKind.SEG)
+    )
     assert len(named(report, "125007")) == 4
     frames = seg.pixel_array
     numbers = [

@@ -1,0 +1,131 @@
+"""What is made of a prediction, and in which order: one maker an object or series.
+
+A new kind of object has a module of its own with a function that makes its data set; here it gets a maker,
+and a line in `_EXTRAS` where the configuration can turn it off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from dicom_node.domain.errors import EncodingFailed
+from dicom_node.domain.result import EncodedResult, ResultKind
+from inference.encode.failures import writing
+from inference.encode.measurement_report import make_measurement_report
+from inference.encode.part10 import to_part10
+from inference.encode.secondary_capture import key_slice, make_heatmaps
+from inference.encode.segmentation import make_segmentation
+from inference.encode.text_report import make_text_report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pydicom.dataset import Dataset
+
+    from inference.encode.arrays import PredictionArrays
+    from inference.encode.choice import ResultChoice
+    from inference.encode.context import ResultContext
+
+
+@dataclass(slots=True)
+class Making:
+    """A prediction with its arrays, and what was made of it so far.
+
+    Attributes
+    ----------
+    references
+        The results so far, which later ones may refer to.
+    segmentation
+        The SEG among them.
+    left_out
+        Sentences on results that could not be made; the full report has them.
+    """
+
+    context: ResultContext
+    arrays: PredictionArrays
+    choice: ResultChoice
+    references: list[Dataset] = field(default_factory=list)
+    segmentation: Dataset | None = None
+    left_out: list[str] = field(default_factory=list)
+
+    def finish(self, kind: ResultKind, ds: Dataset) -> EncodedResult:
+        """A whole data set as a result that later ones may refer to."""
+        self.references.append(ds)
+        return to_result(kind, ds)
+
+
+def make_results(making: Making) -> Iterator[EncodedResult]:
+    """Yield the results of a finding, one by one: only one of the large ones is in memory at a time.
+
+    SEG, reports and heatmaps are always made. An object that the configuration adds is left out where it
+    cannot be made, and the full report says so.
+
+    Raises
+    ------
+    EncodingFailed
+        If one of those that are always made cannot be.
+    """
+    yield from _segmentation(making)
+    yield _measurements(making)
+    for what, wanted, make in _EXTRAS:
+        if wanted(making.choice):
+            yield from _made_or_left_out(making, what, make)
+    yield _report(making)
+    yield from _heatmaps(making)
+
+
+def to_result(kind: ResultKind, ds: Dataset) -> EncodedResult:
+    """A data set as a result with its Part 10 bytes."""
+    return EncodedResult(
+        kind=kind,
+        sop_class_uid=str(ds.SOPClassUID),
+        series_instance_uid=str(ds.SeriesInstanceUID),
+        sop_instance_uid=str(ds.SOPInstanceUID),
+        data=to_part10(ds),
+    )
+
+
+def _made_or_left_out(
+    making: Making, what: str, make: Callable[[Making], Iterator[EncodedResult]]
+) -> list[EncodedResult]:
+    before = len(making.references)
+    try:
+        with writing(f"the {what}"):
+            return list(make(making))
+    except EncodingFailed as exc:
+        del making.references[before:]
+        making.left_out.append(f"Left out: {what}. {exc}")
+        structlog.get_logger().warning("result_left_out", model=making.context.model.name, kind=what)
+        return []
+
+
+def _segmentation(making: Making) -> Iterator[EncodedResult]:
+    if making.context.prediction.segments and making.arrays.mask is not None:
+        making.segmentation = make_segmentation(making.context, making.arrays.mask)
+        yield making.finish(ResultKind.SEG, making.segmentation)
+
+
+def _measurements(making: Making) -> EncodedResult:
+    report = make_measurement_report(making.context, making.segmentation, making.arrays)
+    return making.finish(ResultKind.SR, report)
+
+
+def _report(making: Making) -> EncodedResult:
+    others = [*making.references]
+    if making.arrays.probability is not None:
+        others.append(key_slice(making.context, making.arrays))
+    return to_result(ResultKind.SR, make_text_report(making.context, others, making.left_out))
+
+
+def _heatmaps(making: Making) -> Iterator[EncodedResult]:
+    if making.arrays.probability is not None:
+        yield from make_heatmaps(making.context, making.arrays.probability)
+
+
+#: What the configuration can turn on and off: its name for people, whether it is wanted, and its maker.
+_EXTRAS: tuple[
+    tuple[str, Callable[[ResultChoice], bool], Callable[[Making], Iterator[EncodedResult]]], ...
+] = ()
