@@ -45,6 +45,10 @@ def build_adapter(
     kind = manifest.adapter.kind
     if kind == "python":
         return _python(manifest, weights, device)
+    if kind == "monai-bundle":
+        from inference.adapters.bundle.load import load_bundle
+
+        return load_bundle(manifest, weights, device, trusted=trusted)
     return _with_task(manifest, _network(manifest, weights, device, trusted), device)
 
 

@@ -53,16 +53,13 @@ def read_state(path: Path, *, trusted: bool, key: str | None = None) -> dict[str
     InvalidModelPackage
         If it cannot be read, holds no state, or wants to run code and is not trusted.
     """
-    if path.suffix == ".safetensors":
-        try:
-            return dict(load_file(path))
-        except (SafetensorError, OSError) as exc:
-            raise InvalidModelPackage(f"{path.name} is no safetensors file ({type(exc).__name__})") from exc
-    return _state_in(path.name, _load(path, trusted=trusted), key)
+    return state_in(path.name, read_file(path, trusted=trusted), key)
 
 
-def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str) -> None:
-    """Put a state into a network; every parameter must be there and fit.
+def load_state(
+    module: torch.nn.Module, state: Mapping[str, torch.Tensor], name: str, *, strict: bool = True
+) -> None:
+    """Put a state into a network; where `strict`, every parameter must be there and fit.
 
     Raises
     ------
@@ -70,16 +67,27 @@ def load_state(module: torch.nn.Module, state: Mapping[str, torch.Tensor], name:
         If the names or shapes are those of another network.
     """
     names = {key.removeprefix("module."): value for key, value in state.items()}
+    full = {key: value.float() if value.is_floating_point() else value for key, value in names.items()}
     try:
-        module.load_state_dict(
-            {key: value.float() if value.is_floating_point() else value for key, value in names.items()}
-        )
+        module.load_state_dict(full, strict=strict)
     except RuntimeError as exc:
         first = " ".join(str(exc).split())[:300]
         raise InvalidModelPackage(f"{name} does not fit the network that adapter describes: {first}") from exc
 
 
-def _load(path: Path, *, trusted: bool) -> Any:
+def read_file(path: Path, *, trusted: bool) -> Any:
+    """What a file of weights holds: tensors by name (safetensors), or what `torch.save` was given.
+
+    Raises
+    ------
+    InvalidModelPackage
+        If it cannot be read, or wants to run code and is not `trusted`.
+    """
+    if path.suffix == ".safetensors":
+        try:
+            return dict(load_file(path))
+        except (SafetensorError, OSError) as exc:
+            raise InvalidModelPackage(f"{path.name} is no safetensors file ({type(exc).__name__})") from exc
     try:
         return torch.load(path, map_location="cpu", weights_only=not trusted)
     except pickle.UnpicklingError as exc:
@@ -94,14 +102,28 @@ def _load(path: Path, *, trusted: bool) -> Any:
         raise InvalidModelPackage(f"{path.name} cannot be read as weights ({type(exc).__name__})") from exc
 
 
-def _state_in(name: str, loaded: Any, key: str | None) -> dict[str, torch.Tensor]:
+def state_in(name: str, loaded: Any, key: str | None) -> dict[str, torch.Tensor]:
+    """The state of a network in what a file held.
+
+    Parameters
+    ----------
+    name
+        Of the file, for the message.
+    key
+        Where it lies, or `None` for the usual places.
+
+    Raises
+    ------
+    InvalidModelPackage
+        If there is none.
+    """
     if isinstance(loaded, torch.nn.Module):
         return dict(loaded.state_dict())
     if isinstance(loaded, dict):
         places = (key,) if key else STATE_KEYS
         for place in places:
             if isinstance(loaded.get(place), dict):
-                return _state_in(name, loaded[place], None)
+                return state_in(name, loaded[place], None)
         if not key and loaded and all(isinstance(value, torch.Tensor) for value in loaded.values()):
             return dict(loaded)
     raise InvalidModelPackage(
