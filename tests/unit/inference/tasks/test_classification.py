@@ -1,4 +1,4 @@
-"""Classification: the same as computing it by hand, on slices, pictures and volumes, heat on the source's grid."""
+"""Classification: as by hand, on slices, pictures and volumes; heat lies on the grid of the source."""
 
 import numpy as np
 import pytest
