@@ -1,0 +1,1 @@
+"""Model packages as folders: writing new ones, checking, trusting and installing them."""
