@@ -37,12 +37,21 @@ class Volume:
     affine
         float64 4x4: (slice, row, column, 1), zero-based voxel centres, to LPS in mm.
     sop_instance_uids
-        The instance of each slice.
+        The instance of each slice that is in the source; of one multi-frame instance its UID once.
+    source_frames
+        Frame numbers (from 1) of these slices, where the source is one multi-frame instance; else empty.
+    kept
+        The slices that are in the source, where others were filled in between them; `None`: all are.
+    notes
+        What was left out, chosen or filled in, for people.
     """
 
     voxels: NDArray[np.float32]
     affine: NDArray[np.float64]
     sop_instance_uids: tuple[str, ...]
+    source_frames: tuple[int, ...] = ()
+    kept: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from model_series import mr_slices, study_of
 
 from dicom_node.domain.run import RoutingDecision
-from inference.preprocess.geometry import stack_slices
+from inference.preprocess.frames import Frame
+from inference.preprocess.geometry import plane_of, stack_planes
 from inference.preprocess.orientation import closest_axes
 from inference.registry import ModelRegistry
 from inference.routing.router import Route, Router
@@ -37,7 +38,7 @@ def test_slices_in_any_direction_and_order_are_found_and_mapped_back(cosines, or
             round(float(x), 6) for x in np.array(origin) + index * round(spacing[0], 4) * normal
         ]
     arrived = [slices[i] for i in order]
-    stack = stack_slices(arrived)
+    stack = stack_planes([plane_of(Frame(ds)) for ds in arrived])
     assert [arrived[i].SOPInstanceUID for i in stack.order] == [ds.SOPInstanceUID for ds in slices]
     axes = closest_axes(stack.affine)
     turned = axes.turned(PHANTOM)

@@ -96,11 +96,16 @@ def test_two_slices_at_one_position_are_refused():
     assert refusal(slices) == "duplicate-positions"
 
 
-def test_a_localiser_in_the_series_is_refused():
-    assert (
-        refusal(_in_one_series(mr_slices(PHANTOM) + mr_slices(PHANTOM[:1], "sagittal")))
-        == "mixed-orientation"
-    )
+def test_a_localiser_in_the_series_is_left_out():
+    slices = mr_slices(PHANTOM)
+    volume = read(_in_one_series(slices + mr_slices(PHANTOM[:1], "sagittal")))
+    np.testing.assert_array_equal(volume.voxels, PHANTOM)
+    assert volume.notes == ("1 images of another orientation were left out",)
+
+
+def test_two_stacks_of_different_orientation_are_refused():
+    both = mr_slices(PHANTOM) + mr_slices(PHANTOM[:4], "sagittal")
+    assert refusal(_in_one_series(both)) == "mixed-orientation"
 
 
 @pytest.mark.parametrize("keyword", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
@@ -231,7 +236,7 @@ def test_pixels_that_cannot_be_decoded_are_refused():
 
 @pytest.mark.parametrize(
     ("keyword", "value", "rule"),
-    [("NumberOfFrames", 2, "multi-frame"), ("PhotometricInterpretation", "PALETTE COLOR", "colour")],
+    [("NumberOfFrames", 2, "missing-geometry"), ("PhotometricInterpretation", "PALETTE COLOR", "colour")],
 )
 def test_images_that_are_no_grey_slices_are_refused(keyword, value, rule):
     assert refusal(mr_slices(PHANTOM, **{keyword: value})) == rule
