@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.finding import Prediction
     from dicom_node.domain.run import RoutingDecision
-    from inference.contract import ModelManifest
+    from inference.contract import ModelManifest, Sample
     from inference.registry import ModelRegistry
 
 
@@ -104,19 +104,19 @@ def check_model(
     """
     manifest = registry.get(name)
     problems = registry.check(name)
-    if problems or manifest.sample is None:
-        return problems
-    try:
-        path = find_sample(manifest.sample)
-        check_sha256(path, manifest.sample.sha256)
-    except InvalidModelPackage as exc:
-        return (f"sample: {exc}",)
-    try:
-        volume = volume_from_nifti(path)
-        prediction = _run(registry, manifest, volume, device, timeout_s)
-    except NodeError as exc:
-        return (f"sample: {exc.code}: {exc}",)
-    return _judge_sample(manifest, prediction)
+    for sample in () if problems else manifest.samples:
+        try:
+            path = find_sample(manifest, sample)
+            check_sha256(path, sample.sha256)
+        except InvalidModelPackage as exc:
+            return (f"sample: {exc}",)
+        try:
+            volume = volume_from_nifti(path)
+            prediction = _run(registry, manifest, volume, device, timeout_s)
+        except NodeError as exc:
+            return (f"sample: {exc.code}: {exc}",)
+        problems += _judge_sample(manifest, sample, prediction)
+    return problems
 
 
 def run_on_folder(
@@ -211,9 +211,8 @@ def _run(
         return engine.run_volume(assignment, volume, Path(scratch))
 
 
-def _judge_sample(manifest: ModelManifest, prediction: Prediction) -> tuple[str, ...]:
-    sample = manifest.sample
-    if sample is None:
+def _judge_sample(manifest: ModelManifest, sample: Sample, prediction: Prediction) -> tuple[str, ...]:
+    if sample.fact is None or sample.expected is None:
         return ()
     if prediction.status is not RunStatus.DONE:
         return (f"sample: {prediction.reason}",)

@@ -30,15 +30,20 @@ def find_weight(manifest: ModelManifest, weight: WeightFile) -> Path:
     return _find_in_distribution(weight.distribution, weight.path)
 
 
-def find_sample(sample: Sample) -> Path:
-    """Where a package's sample lies.
+def find_sample(manifest: ModelManifest, sample: Sample) -> Path:
+    """Where a sample of a package lies.
 
     Raises
     ------
     InvalidModelPackage
         If it is not installed.
     """
-    return _find_in_distribution(sample.distribution, sample.path)
+    if sample.distribution is not None:
+        return _find_in_distribution(sample.distribution, sample.path)
+    path = manifest.folder / sample.path
+    if not path.exists():
+        raise InvalidModelPackage(f"sample {sample.path} is missing in the model's folder")
+    return path
 
 
 def sha256_of(path: Path) -> str:

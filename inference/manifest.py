@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import yaml
@@ -15,6 +14,7 @@ from dicom_node.domain.errors import InvalidModelPackage
 from dicom_node.domain.finding import Code, ModelIdentity, Task
 from inference import manifest_sections as sections
 from inference.contract import ModelManifest, WeightFile
+from inference.manifest_rules import check_consistency, check_values
 
 FILE_NAME = "model.yaml"
 _SCHEMA = Path(__file__).with_name("model.schema.json")
@@ -33,47 +33,20 @@ def read_manifest(folder: Path) -> ModelManifest:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise InvalidModelPackage(f"{FILE_NAME} cannot be read: {exc.strerror}") from exc
-    except (yaml.YAMLError, UnicodeDecodeError) as exc:
-        raise InvalidModelPackage(f"{FILE_NAME} is no YAML: {' '.join(str(exc).split())}") from exc
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as exc:
+        # The library lets errors of its own constructors through (a date of month 13, an empty number).
+        raise InvalidModelPackage(f"{FILE_NAME} is no YAML: {' '.join(str(exc).split())[:200]}") from exc
+    check_values(raw)
     error = best_match(Draft202012Validator(_schema()).iter_errors(raw))
     if error is not None:
         raise InvalidModelPackage(f"{FILE_NAME}, {error.json_path}: {error.message[:200]}")
     manifest = _manifest(raw, folder)
-    _check_consistency(manifest)
+    check_consistency(manifest)
     return manifest
 
 
 def _schema() -> Any:
     return json.loads(_SCHEMA.read_text(encoding="utf-8"))
-
-
-def _check_consistency(manifest: ModelManifest) -> None:
-    roles = [weight.role for weight in manifest.weights]
-    if len(roles) != len(set(roles)):
-        raise InvalidModelPackage("weights: every role may stand once")
-    for limit in (*manifest.gates_before, *manifest.gates_after):
-        if limit.at_least is not None and limit.at_most is not None and limit.at_least > limit.at_most:
-            raise InvalidModelPackage(f"gates, {limit.fact}: at_least is larger than at_most")
-    try:
-        placeholders = [name for _, name, _, _ in Formatter().parse(manifest.label) if name is not None]
-    except ValueError as exc:
-        raise InvalidModelPackage(f"outputs, label: {exc}") from exc
-    if not all(name.isidentifier() for name in placeholders):
-        raise InvalidModelPackage("outputs, label: only names of facts may stand in braces")
-    given = {
-        Task.SEGMENTATION: manifest.segments,
-        Task.CLASSIFICATION: manifest.classification,
-        Task.DETECTION: manifest.detections,
-        Task.MEASUREMENT: manifest.measurements or manifest.segments or manifest.maps,
-    }
-    if not given[manifest.task]:
-        raise InvalidModelPackage(f"outputs: nothing is described that a model for {manifest.task} gives")
-    if manifest.name in manifest.requires:
-        raise InvalidModelPackage("requires: a model cannot be fed with its own result")
-    if manifest.input.min_slices > manifest.input.max_slices:
-        raise InvalidModelPackage("input: min_slices is larger than max_slices")
-    if manifest.input.spacing_mm[0] > manifest.input.spacing_mm[1]:
-        raise InvalidModelPackage("input: spacing_mm is [smallest, largest]")
 
 
 def _manifest(raw: dict[str, Any], folder: Path) -> ModelManifest:
@@ -102,7 +75,7 @@ def _manifest(raw: dict[str, Any], folder: Path) -> ModelManifest:
         min_confidence=float(raw["thresholds"]["confidence"]),
         memory_mb=raw["memory_mb"],
         adapter=sections.read_adapter(raw["adapter"]),
-        sample=sections.read_sample(raw.get("sample")),
+        samples=sections.read_samples(raw),
         folder=folder,
         measurements=sections.read_measurements(outputs.get("measurements", [])),
         classification=sections.read_classification(outputs.get("classification")),

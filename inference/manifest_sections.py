@@ -52,6 +52,8 @@ def read_input(raw: dict[str, Any]) -> InputRequirements:
         selection=_selection(raw.get("selection", {})),
         contrast_agent=raw.get("contrast_agent"),
         colour=raw.get("colour", False),
+        max_missing_slices=raw.get("max_missing_slices", 0),
+        unit=raw.get("unit"),
         **{
             name: tuple(raw.get(name, ()))
             for name in ("sequences", "orientations", "views", "lateralities", "kernels")
@@ -148,11 +150,21 @@ def read_adapter(raw: dict[str, Any]) -> AdapterSpec:
     )
 
 
-def read_sample(raw: dict[str, Any] | None) -> Sample | None:
-    """The section `sample`, where there is one."""
-    if raw is None:
-        return None
-    return Sample(raw["distribution"], raw["path"], raw["sha256"], raw["fact"], _pair(raw["expected"]))
+def read_samples(raw: dict[str, Any]) -> tuple[Sample, ...]:
+    """The sections `sample` and `samples` of a whole manifest."""
+    one = [raw["sample"]] if "sample" in raw else []
+    return tuple(
+        Sample(
+            s.get("distribution"),
+            s["path"],
+            s["sha256"],
+            s.get("fact"),
+            _pair(s["expected"]) if "expected" in s else None,
+            s.get("expected_class"),
+            s.get("rejected", False),
+        )
+        for s in (*one, *raw.get("samples", ()))
+    )
 
 
 def read_code(raw: list[str] | None) -> Code | None:

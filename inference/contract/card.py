@@ -58,13 +58,20 @@ class Sample:
     Attributes
     ----------
     distribution, path
-        A NIfTI file of an installed distribution.
+        A file of an installed distribution, or of the package where the distribution is `None`: NIfTI, DICOM,
+        PNG, JPEG, or a folder of DICOM files.
     fact, expected
         A measured fact and the range that it must lie in.
+    expected_class
+        Name of the class that must be said to be there.
+    rejected
+        Whether the gates must reject it.
     """
 
-    distribution: str
+    distribution: str | None
     path: str
     sha256: str
-    fact: str
-    expected: tuple[float, float]
+    fact: str | None = None
+    expected: tuple[float, float] | None = None
+    expected_class: str | None = None
+    rejected: bool = False

@@ -89,7 +89,7 @@ class ModelManifest:
     min_confidence: float
     memory_mb: int
     adapter: AdapterSpec
-    sample: Sample | None
+    samples: tuple[Sample, ...]
     folder: Path
     measurements: tuple[OutputMeasurement, ...] = ()
     classification: ClassificationOutput | None = None
@@ -117,6 +117,6 @@ class ModelManifest:
         """What it does, in a few words."""
         return self.identity.title
 
-    def describe(self, facts: Mapping[str, float]) -> str:
+    def describe(self, facts: Mapping[str, float | str]) -> str:
         """The finding's text with the measured facts filled in."""
         return self.label.format_map(dict(facts))
