@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 
 #: Components that write files: results go to the node instead.
 WRITERS = re.compile(r"^(?:Save|Write)\w*$|Saver\w*$|Writer\w*$")
+#: Transforms that load a file, and what of them matters where none is loaded: a reader need not be installed.
+LOADERS = frozenset({"LoadImage", "LoadImaged", "LoadImageD", "LoadImageDict"})
+LOADER_KEYS = frozenset(
+    {
+        "_target_",
+        "_disabled_",
+        "_requires_",
+        "_desc_",
+        "keys",
+        "image_only",
+        "ensure_channel_first",
+        "meta_key_postfix",
+        "allow_missing_keys",
+    }
+)
 CHECKPOINT_LOADER = "CheckpointLoader"
 SEPARATOR = "::"
 
@@ -121,7 +136,7 @@ def _added(before: dict[str, Any], key: str, value: Any) -> Any:
 
 
 def _tame(config: Any) -> None:
-    """Switch off what writes files, and what would download weights."""
+    """Switch off what reads and writes files, and what would download weights."""
     if isinstance(config, list):
         for item in config:
             _tame(item)
@@ -130,6 +145,9 @@ def _tame(config: Any) -> None:
         if isinstance(target, str):
             if WRITERS.search(target.rpartition(".")[2]):
                 config["_disabled_"] = True
+            if target.rpartition(".")[2] in LOADERS:
+                for key in config.keys() - LOADER_KEYS:
+                    del config[key]
             if config.get("pretrained") is True:
                 config["pretrained"] = False
         for value in config.values():

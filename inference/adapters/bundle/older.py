@@ -18,6 +18,8 @@ _TRANSFORMS: dict[str, tuple[str, dict[str, Any]]] = {
     "AsChannelFirst": ("EnsureChannelFirst", {"channel_dim": -1}),
     "AsChannelFirstd": ("EnsureChannelFirstd", {"channel_dim": -1}),
 }
+#: Arguments that components no longer take.
+_DROPPED = {"SwinUNETR": frozenset({"img_size"})}
 _ARGS_IN_REFERENCE = re.compile(r"(?:#|::)<args>(?=#|::|$|[^\w])")
 
 
@@ -44,6 +46,8 @@ def _is_component(content: dict[str, Any]) -> bool:
 def _renamed(component: dict[str, Any]) -> dict[str, Any]:
     target = component.get("_target_")
     name = target.rpartition(".")[2] if isinstance(target, str) else None
+    if name in _DROPPED:
+        return {key: value for key, value in component.items() if key not in _DROPPED[name]}
     if name not in _TRANSFORMS:
         return component
     successor, arguments = _TRANSFORMS[name]
