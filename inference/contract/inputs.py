@@ -74,6 +74,10 @@ class InputRequirements:
         CT: `soft`, `lung`, `bone`; empty takes all.
     colour
         Whether RGB images are taken (as red, green, blue).
+    max_missing_slices
+        So many slices inside a volume may be filled in from their neighbours; with more it is refused.
+    unit
+        `HU` or `SUVbw`: voxels are given in it, or the series is refused. `None` takes modality units.
     """
 
     modalities: tuple[str, ...]
@@ -95,6 +99,8 @@ class InputRequirements:
     lateralities: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
     colour: bool = False
+    max_missing_slices: int = 0
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

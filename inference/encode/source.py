@@ -122,8 +122,8 @@ def read_source(study: StudyInput, prediction: Prediction) -> SourceSeries:
     Raises
     ------
     EncodingFailed
-        If the instances do not fit together, if a result that lies in the patient (a mask, a map, boxes)
-        has slices that are no stack, or if pixels cannot be decoded.
+        If the instances do not fit together, if a result that lies in the patient (a mask, a map) has
+        slices that are no stack, or if pixels cannot be decoded.
     """
     if not prediction.source_sop_instance_uids:
         raise EncodingFailed("the prediction names no source instances; the model's adapter must list them")
@@ -203,12 +203,8 @@ def _take_pixels(frame: Frame) -> NDArray[np.generic]:
 
 
 def _lies_in_patient(prediction: Prediction) -> bool:
-    return bool(
-        prediction.segments
-        or prediction.maps
-        or prediction.detections
-        or prediction.task is Task.SEGMENTATION
-    )
+    # Boxes do not: a detector on a projection means its pixels.
+    return bool(prediction.segments or prediction.maps or prediction.task is Task.SEGMENTATION)
 
 
 def _check_same(frames: Sequence[Frame], *keywords: str) -> None:
