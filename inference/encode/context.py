@@ -48,8 +48,9 @@ class Role(IntEnum):
     KEY_OBJECTS = 7
     PRESENTATION = 8
     REJECTION = 9
+    KEY_PICTURE = 10
     #: The last: a prediction may have several, each in a series of its own.
-    PARAMETRIC_MAP = 10
+    PARAMETRIC_MAP = 11
 
 
 @dataclass(frozen=True, slots=True)

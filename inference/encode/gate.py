@@ -114,7 +114,7 @@ def _check_one(result: EncodedResult, ds: Dataset, baseline: Baseline) -> Iterat
     elif result.kind is ResultKind.SEG:
         yield from check_segmentation(ds, baseline)
     elif result.kind is ResultKind.SC:
-        yield from check_capture(ds)
+        yield from check_capture(ds, baseline)
 
 
 def _check_varying(result: EncodedResult, ds: Dataset, baseline: Baseline) -> Iterator[str]:
@@ -125,7 +125,7 @@ def _check_varying(result: EncodedResult, ds: Dataset, baseline: Baseline) -> It
     part = Dataset()
     part.SourceImageSequence = ds.SourceImageSequence
     yield from check_part(part, baseline)
-    yield from check_capture(ds)
+    yield from check_capture(ds, baseline)
 
 
 def _check_file_meta(result: EncodedResult, ds: Dataset) -> Iterator[str]:

@@ -115,14 +115,14 @@ def _measurements(making: Making) -> EncodedResult:
 
 def _report(making: Making) -> EncodedResult:
     others = [*making.references]
-    if making.arrays.probability is not None:
-        others.append(key_slice(making.context, making.arrays))
+    picture = key_slice(making.context, making.arrays)
+    if picture is not None:
+        others.append(picture)
     return to_result(ResultKind.SR, make_text_report(making.context, others, making.left_out))
 
 
 def _heatmaps(making: Making) -> Iterator[EncodedResult]:
-    if making.arrays.probability is not None:
-        yield from make_heatmaps(making.context, making.arrays.probability)
+    yield from make_heatmaps(making.context, making.arrays)
 
 
 #: What the configuration can turn on and off: its name for people, whether it is wanted, and its maker.

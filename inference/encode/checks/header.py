@@ -78,10 +78,6 @@ _TYPE_1_OF = {
         "BurnedInAnnotation",
         "LossyImageCompression",
         "DerivationDescription",
-        "FrameOfReferenceUID",
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
         "SourceImageSequence",
     ),
 }

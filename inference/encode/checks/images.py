@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from inference.encode.checks.baseline import Baseline
 
 
+_PLACE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatient")
+
+
 def check_segmentation(ds: Dataset, baseline: Baseline) -> Iterator[str]:
     """Yield the problems of a BINARY Segmentation."""
     if ds.get("SegmentationType") != "BINARY":
@@ -47,11 +50,25 @@ def check_segmentation(ds: Dataset, baseline: Baseline) -> Iterator[str]:
 
 
 def check_stack(instances: Sequence[Dataset]) -> dict[str, list[str]]:
-    """The problems of a heatmap series as a whole, by SOP Instance UID.
+    """The problems of a series of pictures as a whole, by SOP Instance UID.
 
-    The instances make one stack with geometry, one for each of its source slices.
+    Its instances come from different source slices. Where the sources have a place in the patient they make
+    one stack with geometry.
     """
     problems: dict[str, list[str]] = {str(ds.SOPInstanceUID): [] for ds in instances}
+    whole = [] if not any("FrameOfReferenceUID" in ds for ds in instances) else _stack_problems(instances)
+    sources = [
+        (str(item.ReferencedSOPInstanceUID), item.get("ReferencedFrameNumber"))
+        for item in (ds.SourceImageSequence[0] for ds in instances)
+    ]
+    if len(set(sources)) != len(sources):
+        whole.append("two slices come from the same source slice")
+    for found in problems.values():
+        found += whole
+    return problems
+
+
+def _stack_problems(instances: Sequence[Dataset]) -> list[str]:
     try:
         shapes = np.array(
             [
@@ -63,24 +80,25 @@ def check_stack(instances: Sequence[Dataset]) -> dict[str, list[str]]:
         numbers = [int(ds.InstanceNumber) for ds in instances]
     except (AttributeError, TypeError, ValueError):
         # The missing attribute is named by the check of the single instance.
-        return {uid: ["the series is no stack with geometry"] for uid in problems}
-    whole = []
+        return ["the series is no stack with geometry"]
     if np.ptp(shapes, axis=0).max() > 1e-3:
-        whole.append("the slices differ in size, spacing or orientation: viewers cannot reconstruct them")
-    else:
-        along = positions @ np.cross(shapes[0, :3], shapes[0, 3:6])
-        if len(along) > 1 and np.diff(along[np.argsort(numbers)]).min() <= 0:
-            whole.append("the slices do not ascend along their normal in the order of Instance Number")
-    sources = [str(ds.SourceImageSequence[0].ReferencedSOPInstanceUID) for ds in instances]
-    if len(set(sources)) != len(sources):
-        whole.append("two slices come from the same source slice")
-    for found in problems.values():
-        found += whole
-    return problems
+        return ["the slices differ in size, spacing or orientation: viewers cannot reconstruct them"]
+    along = positions @ np.cross(shapes[0, :3], shapes[0, 3:6])
+    if len(along) > 1 and np.diff(along[np.argsort(numbers)]).min() <= 0:
+        return ["the slices do not ascend along their normal in the order of Instance Number"]
+    return []
 
 
-def check_capture(ds: Dataset) -> Iterator[str]:
-    """Yield the problems of one RGB Secondary Capture."""
+def check_capture(ds: Dataset, baseline: Baseline) -> Iterator[str]:
+    """Yield the problems of one RGB Secondary Capture.
+
+    It has its source's place in the patient whole, or, where the source has none or the picture shows more
+    than the source, not at all.
+    """
+    if any(keyword in ds for keyword in _PLACE) or _has_place(ds, baseline):
+        for keyword in (*_PLACE, "PixelSpacing"):
+            if keyword not in ds or ds[keyword].is_empty:
+                yield f"{keyword} is missing or empty"
     if (ds.get("SamplesPerPixel"), ds.get("PhotometricInterpretation")) != (3, "RGB"):
         yield "a heatmap is not RGB"
     length = int(ds.Rows) * int(ds.Columns) * 3
@@ -88,3 +106,15 @@ def check_capture(ds: Dataset) -> Iterator[str]:
         yield "PixelData does not have the length of its frame"
     if ds.get("BurnedInAnnotation") != "NO":
         yield "BurnedInAnnotation is not NO: nothing that identifies a patient may be burned in"
+
+
+def _has_place(ds: Dataset, baseline: Baseline) -> bool:
+    """Whether a picture shows its source's pixels in place, and the study's only series has geometry."""
+    preserved = any(
+        item.get("SpatialLocationsPreserved") == "YES" for item in ds.get("SourceImageSequence") or ()
+    )
+    return (
+        preserved
+        and len(baseline.source_series) == 1
+        and all(keyword in baseline.header for keyword in _PLACE)
+    )
