@@ -66,7 +66,7 @@ def load_arrays(prediction: Prediction, shape: tuple[int, ...]) -> PredictionArr
     ------
     EncodingFailed
         If an array is missing, has another shape or type, or names a segment, slice, class or map that the
-        prediction does not describe, or the other way round.
+        prediction does not describe. A segment without a voxel is none: it was looked for and not found.
     """
     arrays = _unpack(prediction)
     mask = _on_source(arrays, "mask", shape, "u")
@@ -123,8 +123,7 @@ def _check_segments(prediction: Prediction, mask: NDArray[np.generic] | None) ->
     described = [segment.number for segment in prediction.segments]
     if described != list(range(1, len(described) + 1)):
         raise EncodingFailed("segments must be numbered 1, 2, 3 ... in their order (PS3.3 C.8.20.4)")
-    drawn = set() if mask is None else set(np.flatnonzero(np.bincount(mask.ravel()))) - {0}
-    if drawn != set(described):
+    if mask is not None and int(mask.max(initial=0)) > len(described):
         raise EncodingFailed("the mask's values and the prediction's segments differ")
 
 

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from dicom_node.domain.finding import Code
 
 
+#: Coding scheme of the node's own codes; an object that uses one declares it (PS3.3 §C.12.1.1.11).
+PRIVATE_SCHEME = "99DICOMNODE"
+
+
 def concept(code: Code) -> CodedConcept:
     """A code of the domain as a coded concept."""
     return CodedConcept(code.value, code.scheme, code.meaning)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dicom_node.domain.finding import ModelIdentity, Prediction
+    from dicom_node.domain.result import ResultEntry
+    from inference.contract import ModelCard
     from inference.encode.source import SourceSeries
 
 #: General Equipment of what the node makes; the model stands in Contributing Equipment.
@@ -53,7 +55,7 @@ class Role(IntEnum):
     PARAMETRIC_MAP = 11
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
     """One run on its way to DICOM; also one that came to no finding.
 
@@ -70,7 +72,9 @@ class RunContext:
     software_version
         Of the node.
     earlier
-        What was published of the study's version before this one: SOP Instance UID to SOP Class UID.
+        What was published of earlier versions of the study, by SOP Instance UID.
+    card
+        What the model's package says of it; `None` where that is not known.
     """
 
     prediction: Prediction
@@ -81,7 +85,8 @@ class RunContext:
     made_at: datetime
     software_version: str
     derive_uid: Callable[..., str]
-    earlier: Mapping[str, str]
+    earlier: Mapping[str, ResultEntry]
+    card: ModelCard | None = None
 
     @property
     def model(self) -> ModelIdentity:
@@ -109,15 +114,17 @@ class RunContext:
         return self.uid("instance", role.name, str(number))
 
     def predecessor(self, *roles: Role) -> tuple[str, str, str] | None:
-        """The report of the version before this one: SOP Class, SOP Instance and Series Instance UID.
+        """The report of an earlier version: SOP Class, SOP Instance and Series Instance UID.
 
-        The first of the roles that was published then, for the same series and model; `None` where none was.
+        Of the latest version that published one of the roles for the same series and model, the first of
+        them; `None` where none did.
         """
-        before = replace(self, version=self.version - 1)
-        for role in roles:
-            uid = before.instance_uid(role)
-            if uid in self.earlier:
-                return self.earlier[uid], uid, before.series_uid(role)
+        for version in sorted({entry.version for entry in self.earlier.values()}, reverse=True):
+            before = replace(self, version=version)
+            for role in roles:
+                entry = self.earlier.get(before.instance_uid(role))
+                if entry is not None:
+                    return entry.sop_class_uid, entry.sop_instance_uid, entry.series_instance_uid
         return None
 
     def tracking_uid(self, number: int | str) -> str:
@@ -176,7 +183,7 @@ class RunContext:
         return item
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultContext(RunContext):
     """A prediction with a finding, and the source that it was found in."""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dicom_node.domain.finding import Prediction
     from dicom_node.domain.result import EncodedResult, ResultEntry
     from dicom_node.ports.models import StudyInput
+    from inference.contract import ModelCard
     from inference.encode.choice import Choose
 
 
@@ -32,6 +33,10 @@ def _software_version() -> str:
         return version("dicom-ai-node")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _no_card(model: str) -> None:
+    del model
 
 
 class Encoder:
@@ -48,6 +53,8 @@ class Encoder:
         zone offset.
     choose
         What is made for a model besides what is always made.
+    card
+        What a model's package says of it, for the reports.
     """
 
     def __init__(
@@ -55,10 +62,12 @@ class Encoder:
         derive_uid: Callable[..., str],
         now: Callable[[], datetime] = _utc_now,
         choose: Choose = usual_choice,
+        card: Callable[[str], ModelCard | None] = _no_card,
     ) -> None:
         self._derive_uid = derive_uid
         self._now = now
         self._choose = choose
+        self._card = card
         self._log = structlog.get_logger()
 
     def warm_up(self) -> None:
@@ -71,12 +80,12 @@ class Encoder:
     def encode(
         self, predictions: Sequence[Prediction], study: StudyInput, earlier: Sequence[ResultEntry] = ()
     ) -> Iterator[EncodedResult]:
-        """Yield the results of every prediction, one by one; a failed one gives none.
+        """Yield the results of each prediction, one by one: of a rejected one a report, of a failed one none.
 
         Parameters
         ----------
         earlier
-            What was published of the study's version before; new reports name their predecessors.
+            What was published of earlier versions of the study; new reports name their predecessors.
 
         Raises
         ------
@@ -90,12 +99,14 @@ class Encoder:
             "made_at": self._now().astimezone(),
             "software_version": _software_version(),
             "derive_uid": self._derive_uid,
-            "earlier": {entry.sop_instance_uid: entry.sop_class_uid for entry in earlier},
+            "earlier": {entry.sop_instance_uid: entry for entry in earlier},
         }
         for position, prediction in enumerate(predictions):
             model = prediction.model
             with writing(f"a result of {model.name}"):
-                for made in self._encode_one(prediction, study, shared | {"position": position}):
+                for made in self._encode_one(
+                    prediction, study, shared | {"position": position, "card": self._card(model.name)}
+                ):
                     count += 1
                     yield replace(made, model=model.name, model_version=model.version)
         self._log.info("results_encoded", count=count)
@@ -103,7 +114,12 @@ class Encoder:
     def _encode_one(
         self, prediction: Prediction, study: StudyInput, shared: dict[str, Any]
     ) -> Iterator[EncodedResult]:
-        if prediction.status is not RunStatus.DONE:
+        if prediction.status is RunStatus.FAILED:
+            return
+        if prediction.status is RunStatus.REJECTED:
+            from inference.encode.rejection import make_rejection
+
+            yield make_rejection(prediction, study, shared)
             return
         from inference.encode.arrays import load_arrays
         from inference.encode.context import ResultContext
@@ -111,6 +127,6 @@ class Encoder:
         from inference.encode.source import read_source
 
         source = read_source(study, prediction)
-        arrays = load_arrays(prediction, source.pixels.shape)
+        arrays = load_arrays(prediction, source.shape)
         context = ResultContext(prediction=prediction, source=source, header=source.header, **shared)
         yield from make_results(Making(context, arrays, self._choose(prediction.model.name)))

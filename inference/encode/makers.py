@@ -103,8 +103,9 @@ def _made_or_left_out(
 
 
 def _segmentation(making: Making) -> Iterator[EncodedResult]:
-    if making.context.prediction.segments and making.arrays.mask is not None:
-        making.segmentation = make_segmentation(making.context, making.arrays.mask)
+    mask = making.arrays.mask
+    if making.context.prediction.segments and mask is not None and mask.any():
+        making.segmentation = make_segmentation(making.context, mask)
         yield making.finish(ResultKind.SEG, making.segmentation)
 
 
@@ -118,7 +119,7 @@ def _report(making: Making) -> EncodedResult:
     picture = key_slice(making.context, making.arrays)
     if picture is not None:
         others.append(picture)
-    return to_result(ResultKind.SR, make_text_report(making.context, others, making.left_out))
+    return to_result(ResultKind.SR, make_text_report(making.context, making.arrays, others, making.left_out))
 
 
 def _heatmaps(making: Making) -> Iterator[EncodedResult]:

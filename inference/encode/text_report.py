@@ -1,15 +1,22 @@
-"""The full report for people: everything about a finding, as one tree of labelled lines."""
+"""Reports for people as SR: a tree of labelled lines, of a finding or of a rejection."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from highdicom import sr
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage, SegmentationStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
 
+from dicom_node.domain.finding import Code
 from inference.encode.coding import concept, dcm, ln, sct
-from inference.encode.context import RESEARCH_NOTICE, Role
-from inference.encode.measurement_report import certainty
+from inference.encode.context import Role
+from inference.encode.finding_content import finding_sections
+from inference.encode.rejection_content import rejection_sections
+from inference.encode.report_content import Line
 from inference.encode.structured_report import device_observer, finish_report, sr_arguments
 
 if TYPE_CHECKING:
@@ -17,8 +24,10 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from dicom_node.domain.finding import Measurement, Segment
-    from inference.encode.context import ResultContext
+    from dicom_node.domain.finding import Measurement
+    from inference.encode.arrays import PredictionArrays
+    from inference.encode.context import ResultContext, RunContext
+    from inference.encode.report_content import Section
 
 # Diagnostic Imaging Report Document Titles (PS3.16 CID 7000), by modality. Not 126000: viewers give
 # that title their measurement view, which draws and hides the text.
@@ -26,7 +35,7 @@ _TITLES = {"MR": ("25056-3", "MRI Report"), "CT": ("25045-6", "CT Report")}
 _OTHER_TITLE = ("11528-7", "Radiology Report")
 
 # How the report refers to the other results of its prediction, by SOP Class.
-_REFERENCES = {
+_REFERENCES: dict[str, tuple[type[sr.ContentItem], tuple[str, str]]] = {
     Comprehensive3DSRStorage: (sr.CompositeContentItem, ("126000", "Imaging Measurement Report")),
     SegmentationStorage: (sr.ImageContentItem, ("121191", "Referenced Segment")),
     SecondaryCaptureImageStorage: (sr.ImageContentItem, ("121200", "Illustration of ROI")),
@@ -36,20 +45,59 @@ _CONTAINS = sr.RelationshipTypeValues.CONTAINS
 
 
 def make_text_report(
-    context: ResultContext, others: Sequence[Dataset], left_out: Sequence[str] = ()
+    context: ResultContext,
+    arrays: PredictionArrays,
+    others: Sequence[Dataset],
+    left_out: Sequence[str] = (),
 ) -> Dataset:
-    """Encode the full report as Comprehensive 3D SR in the pattern of TID 2000.
+    """Encode the full report of a finding as Comprehensive 3D SR in the pattern of TID 2000.
 
     Parameters
     ----------
     others
         One instance of each other result series of the prediction, which the report refers to: data
-        sets with their SOP Class, SOP Instance, Series Instance and Study Instance UID; the first one
-        is whole.
+        sets with their SOP Class, SOP Instance, Series Instance and Study Instance UID.
     left_out
         Sentences on results that could not be made.
     """
-    title = _TITLES.get(str(context.source.header.get("Modality")), _OTHER_TITLE)
+    sections = finding_sections(context, arrays, left_out)
+    references = [_series(context), *(_reference(ds) for ds in others if ds.SOPClassUID in _REFERENCES)]
+    evidence = [*context.source.instances, *others]
+    return _report(context, Role.REPORT, sections, references, evidence)
+
+
+def make_rejection_report(context: RunContext, images: Sequence[Dataset]) -> Dataset:
+    """Encode that nothing could be determined, and why, as Comprehensive 3D SR in the pattern of TID 2000.
+
+    Parameters
+    ----------
+    images
+        The instances that were looked at, the first one with its patient and study: data sets with SOP Class,
+        SOP Instance, Series Instance and Study Instance UID.
+    """
+    count = len(images)
+    looked_at = f"Looked at {count} instance{'' if count == 1 else 's'} of one series."
+    middle = images[count // 2]
+    references = [
+        _series(context),
+        sr.ImageContentItem(
+            name=sct("260753009", "Source"),
+            referenced_sop_class_uid=middle.SOPClassUID,
+            referenced_sop_instance_uid=middle.SOPInstanceUID,
+            relationship_type=_CONTAINS,
+        ),
+    ]
+    return _report(context, Role.REJECTION, rejection_sections(context, looked_at), references, images)
+
+
+def _report(
+    context: RunContext,
+    role: Role,
+    sections: Sequence[Section],
+    references: Sequence[sr.ContentItem],
+    evidence: Sequence[Dataset],
+) -> Dataset:
+    title = _TITLES.get(str(context.header.get("Modality")), _OTHER_TITLE)
     root = sr.ContainerContentItem(name=ln(*title), is_content_continuous=False, template_id="2000")
     root.ContentSequence = sr.ContentSequence(
         [
@@ -57,150 +105,54 @@ def make_text_report(
                 sr.CodedConcept("en-US", "RFC5646", "English (United States)")
             ),
             *device_observer(context),
-            _section(ln("55112-7", "Summary"), _summary(context)),
-            _section(ln("59776-5", "Findings"), _findings(context)),
-            _section(ln("55111-9", "Current Procedure Descriptions"), _procedure(context)),
-            _section(dcm("110002", "Quality Control"), [*_gates(context), *_comments(left_out)]),
-            _section(ln("55113-5", "Key Images"), _references(context, others)),
+            *(
+                _container(concept(section.heading), (_item(line) for line in section.lines))
+                for section in sections
+            ),
+            _container(ln("55113-5", "Key Images"), references),
         ],
         is_root=False,
     )
-    ds: Dataset = sr.Comprehensive3DSR(
-        evidence=others,
-        content=root,
-        **sr_arguments(context, Role.REPORT, "report"),
-    )
-    finish_report(ds, context)
+    what = "report" if role is Role.REPORT else "report: no result"
+    ds: Dataset = sr.Comprehensive3DSR(evidence=evidence, content=root, **sr_arguments(context, role, what))
+    finish_report(ds, context, role)
     return ds
 
 
-def _section(name: sr.CodedConcept, items: Iterable[sr.ContentItem]) -> sr.ContainerContentItem:
+def _container(name: sr.CodedConcept, items: Iterable[sr.ContentItem]) -> sr.ContainerContentItem:
     section = sr.ContainerContentItem(name=name, is_content_continuous=False, relationship_type=_CONTAINS)
     section.ContentSequence = sr.ContentSequence(list(items), is_root=False)
     return section
 
 
-def _text(name: sr.CodedConcept, value: str) -> sr.TextContentItem:
-    return sr.TextContentItem(name=name, value=value, relationship_type=_CONTAINS)
+def _item(line: Line | Measurement) -> sr.ContentItem:
+    if not isinstance(line, Line):
+        return sr.NumContentItem(
+            name=concept(line.name),
+            value=line.value,
+            unit=concept(line.unit),
+            relationship_type=_CONTAINS,
+        )
+    if isinstance(line.value, Code):
+        return sr.CodeContentItem(
+            name=concept(line.name), value=concept(line.value), relationship_type=_CONTAINS
+        )
+    return sr.TextContentItem(name=concept(line.name), value=line.value, relationship_type=_CONTAINS)
 
 
-def _summary(context: ResultContext) -> list[sr.ContentItem]:
-    prediction = context.prediction
-    sentences = [f"{prediction.label}." if prediction.label else None]
-    sentences += [
-        f"{measurement.name.meaning}: {measurement.value:,.6g} {measurement.unit.value}."
-        for measurement in _all_measurements(context)
-    ]
-    if prediction.confidence is not None:
-        sentences.append(f"Confidence: {100 * prediction.confidence:.1f} %.")
-    sentences.append(f"Found by {context.model.name} {context.model.version}.")
-    return [
-        _text(dcm("121111", "Summary"), " ".join(filter(None, sentences))),
-        *(_text(dcm("121106", "Comment"), text) for text in (RESEARCH_NOTICE, *prediction.notices)),
-    ]
-
-
-def _findings(context: ResultContext) -> list[sr.ContentItem]:
-    items: list[sr.ContentItem] = []
-    for segment in context.prediction.segments:
-        items += _segment_items(segment)
-    segment_values = {(m.name, m.value) for s in context.prediction.segments for m in s.measurements}
-    items += [
-        _number(measurement)
-        for measurement in context.prediction.measurements
-        if (measurement.name, measurement.value) not in segment_values
-    ]
-    items += [_number(measurement) for measurement in certainty(context.prediction)]
-    prediction = context.prediction
-    if prediction.label and prediction.label not in {segment.type.meaning for segment in prediction.segments}:
-        items.insert(0, _text(dcm("121071", "Finding"), prediction.label))
-    return items
-
-
-def _segment_items(segment: Segment) -> list[sr.ContentItem]:
-    finding = sr.CodeContentItem(
-        name=dcm("121071", "Finding"), value=concept(segment.type), relationship_type=_CONTAINS
-    )
-    site = (
-        [
-            sr.CodeContentItem(
-                name=sct("363698007", "Finding Site"),
-                value=concept(segment.anatomic_region),
-                relationship_type=_CONTAINS,
-            )
-        ]
-        if segment.anatomic_region
-        else []
-    )
-    return [finding, *site, *(_number(measurement) for measurement in segment.measurements)]
-
-
-def _number(measurement: Measurement) -> sr.NumContentItem:
-    return sr.NumContentItem(
-        name=concept(measurement.name),
-        value=measurement.value,
-        unit=concept(measurement.unit),
+def _series(context: RunContext) -> sr.UIDRefContentItem:
+    return sr.UIDRefContentItem(
+        name=dcm("121323", "Source series for image processing operation"),
+        value=context.header.SeriesInstanceUID,
         relationship_type=_CONTAINS,
     )
 
 
-def _comments(sentences: Iterable[str]) -> list[sr.ContentItem]:
-    return [_text(dcm("121106", "Comment"), sentence) for sentence in sentences]
-
-
-def _gates(context: ResultContext) -> list[sr.ContentItem]:
-    reasons = context.prediction.reasons
-    if not reasons:
-        return [_text(dcm("121106", "Comment"), "No gate was applied.")]
-    return [
-        _text(
-            dcm("121106", "Comment"),
-            f"{'Passed' if reason.passed else 'Not passed'}: {reason.rule}. {reason.text}",
-        )
-        for reason in reasons
-    ]
-
-
-def _procedure(context: ResultContext) -> list[sr.ContentItem]:
-    model, prediction = context.model, context.prediction
-    kind = "Artificial intelligence" if model.is_ai else "Computed without artificial intelligence"
-    slices, rows, columns = context.source.pixels.shape
-    work = f"{slices} slices of {rows} x {columns} pixels in {prediction.elapsed_s:.1f} s."
-    return [
-        _text(dcm("111001", "Algorithm Name"), model.name),
-        _text(dcm("111003", "Algorithm Version"), model.version),
-        _text(dcm("122405", "Algorithm Manufacturer"), model.manufacturer),
-        sr.CodeContentItem(
-            name=dcm("111000", "Algorithm Family"), value=concept(model.family), relationship_type=_CONTAINS
-        ),
-        _text(dcm("121065", "Procedure Description"), f"{model.title}. {kind}. {work}"),
-    ]
-
-
-def _references(context: ResultContext, others: Sequence[Dataset]) -> list[sr.ContentItem]:
-    items: list[sr.ContentItem] = [
-        sr.UIDRefContentItem(
-            name=dcm("121323", "Source series for image processing operation"),
-            value=context.source.header.SeriesInstanceUID,
-            relationship_type=_CONTAINS,
-        )
-    ]
-    for ds in others:
-        item_type, name = _REFERENCES[ds.SOPClassUID]
-        items.append(
-            item_type(
-                name=dcm(*name),
-                referenced_sop_class_uid=ds.SOPClassUID,
-                referenced_sop_instance_uid=ds.SOPInstanceUID,
-                relationship_type=_CONTAINS,
-            )
-        )
-    return items
-
-
-def _all_measurements(context: ResultContext) -> list[Measurement]:
-    """Measurements of segments and series, each once."""
-    prediction = context.prediction
-    of_segments = [m for segment in prediction.segments for m in segment.measurements]
-    seen = {(m.name, m.value) for m in of_segments}
-    return of_segments + [m for m in prediction.measurements if (m.name, m.value) not in seen]
+def _reference(ds: Dataset) -> sr.ContentItem:
+    item_type, name = _REFERENCES[ds.SOPClassUID]
+    return item_type(
+        name=dcm(*name),
+        referenced_sop_class_uid=ds.SOPClassUID,
+        referenced_sop_instance_uid=ds.SOPInstanceUID,
+        relationship_type=_CONTAINS,
+    )

@@ -38,9 +38,8 @@ def test_two_predictions_share_no_series():
     assert len({number for group in numbers.values() for number in group}) == 8
 
 
-@pytest.mark.parametrize("status", [RunStatus.REJECTED, RunStatus.FAILED])
-def test_prediction_that_is_not_done_gives_no_object(status):
-    assert make_case(4, 33, 29).encode(status=status) == ()
+def test_run_that_failed_gives_no_object():
+    assert make_case(4, 33, 29).encode(status=RunStatus.FAILED) == ()
 
 
 def test_every_result_has_the_sources_study_patient_and_deidentification():
@@ -100,7 +99,6 @@ def _flip_order(case):
         (lambda c: {"arrays": pack(c.mask[1:], c.probability[1:])}, "source's shape"),
         (lambda c: {"arrays": pack(c.mask.astype(np.int32), c.probability)}, "uint8"),
         (lambda c: {"arrays": pack(c.mask * 3, c.probability)}, "differ"),
-        (lambda c: {"arrays": pack(c.mask * 0, c.probability)}, "differ"),
         (_flip_order, "ascend"),
         (lambda c: {"source_sop_instance_uids": ()}, "no source instances"),
         (lambda c: {"segments": (replace(c.prediction.segments[0], number=2),)}, "numbered"),

@@ -70,8 +70,11 @@ def test_algorithm_is_identified_on_each_group_not_on_its_numbers(datasets):
             assert not named(number, "111001")
 
 
-def test_finding_site_stands_in_the_report_and_not_where_ohif_draws_its_number(datasets):
-    assert not named(datasets["measurements"], "363698007")
+def test_finding_site_is_told_of_numbers_and_not_of_groups_where_ohif_draws_its_code(datasets):
+    for group in named(datasets["measurements"], "125007"):
+        assert "363698007" not in [i.ConceptNameCodeSequence[0].CodeValue for i in group.ContentSequence]
+        for number in (i for i in group.ContentSequence if i.ValueType == "NUM"):
+            assert only(number, "363698007").ConceptCodeSequence[0].CodeMeaning == "Brain"
     assert only(datasets["report"], "363698007").ConceptCodeSequence[0].CodeMeaning == "Brain"
 
 
