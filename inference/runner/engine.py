@@ -2,226 +2,235 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import structlog
 
-from dicom_node.domain.errors import (
-    InferenceFailed,
-    InvalidModelPackage,
-    ModelProcessFailed,
-    NodeError,
-    NotFound,
-)
-from dicom_node.domain.run import Reason
-from inference.gates.limits import check_confidence, check_limits
-from inference.gates.measure import measure_volume
-from inference.gates.source import check_source, check_volume
-from inference.installed_files import check_sha256, find_weight
-from inference.preprocess.series import read_volume
+from dicom_node.domain.errors import InferenceFailed, NodeError, NotFound
+from dicom_node.domain.finding import Task
+from dicom_node.domain.run import Assignment, Reason, RejectionKind
+from inference.contract import InputKind
+from inference.gates.source import check_source
+from inference.gates.validator import check_validator
 from inference.preprocess.volume import VolumeRefused
 from inference.routing.body_part import BodyPartTable
 from inference.routing.series import series_facts
-from inference.runner.prediction import done, rejected
-from inference.runner.process import ModelProcess
+from inference.runner import gates
+from inference.runner.feeds import FeedMissing, feed_arrays, needed_predictions
+from inference.runner.host import ModelHost
+from inference.runner.limits import RunLimits
+from inference.runner.prediction import RunSource, done, rejected
+from inference.runner.source import input_of, input_of_picture, read_input
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from dicom_node.domain.finding import Prediction
-    from dicom_node.domain.run import Assignment
     from dicom_node.ports.models import StudyInput
+    from dicom_node.ports.operation import Metrics
     from inference.contract import ModelManifest
     from inference.preprocess.volume import Volume
     from inference.registry import ModelRegistry
+    from inference.runner.source import RunInput
 
 log = structlog.get_logger(__name__)
 
 
 class ProcessEngine:
-    """`ports.ModelEngine` with one warm model process that all models share.
+    """`ports.ModelEngine` with a process for each model package.
 
-    Callers decode and gate beside each other; the model process works on one volume at a time. Where it
-    dies, runs out of time or of memory, that run fails and the next one starts a new process.
+    Callers decode and gate beside each other; how many models work at once, and how many are kept warm, the
+    limits say.
 
     Parameters
     ----------
     device
         `auto` (CUDA where there is a device), `cpu` or `cuda`.
     timeout_s
-        Seconds that the model may work on one volume; starting and loading have as long again.
+        Seconds that a model may work on one input; starting and loading have as long again.
     min_confidence
         The node's own threshold; a manifest may ask for more, never for less.
+    trusted
+        SHA-256 of files that the operator lets run code, asked for at each load.
+    warm
+        Models that are loaded ahead of the first study; `None`: all.
     """
 
     def __init__(
-        self, registry: ModelRegistry, *, device: str, timeout_s: float, min_confidence: float
+        self,
+        registry: ModelRegistry,
+        *,
+        device: str,
+        timeout_s: float,
+        min_confidence: float,
+        limits: RunLimits | None = None,
+        trusted: Callable[[], Collection[str]] = tuple,
+        metrics: Metrics | None = None,
+        warm: Collection[str] | None = None,
     ) -> None:
         self._registry = registry
-        self._device = device
-        self._timeout_s = timeout_s
         self._min_confidence = min_confidence
+        self._warm = warm
         self._body_parts = BodyPartTable()
-        self._lock = threading.Lock()
-        self._process: ModelProcess | None = None
-        self._loaded: set[str] = set()
-        self._closed = False
+        self._host = ModelHost(
+            device=device,
+            timeout_s=timeout_s,
+            limits=limits or RunLimits(),
+            trusted=trusted,
+            metrics=metrics,
+        )
 
     def run(
         self,
         assignment: Assignment,
         study: StudyInput,
         scratch: Path,
-        feeds: Mapping[str, Prediction] = MappingProxyType({}),  # noqa: ARG002
+        feeds: Mapping[str, Prediction] = MappingProxyType({}),
     ) -> Prediction:
         """Preprocess, gate, infer, gate again; see `ports.ModelEngine.run`."""
-        try:
-            manifest = self._registry.get(assignment.model)
-        except NotFound as exc:
-            raise InferenceFailed(str(exc)) from exc
-        entries = [e for e in study.instances if e.series_instance_uid == assignment.series_instance_uid]
+        manifest = self._manifest(assignment.model)
+        series = assignment.series_instance_uid
+        entries = [e for e in study.instances if e.series_instance_uid == series]
         if not entries:
             raise InferenceFailed("the study holds no instances of the series any more")
+        source = RunSource(tuple(entry.sop_instance_uid for entry in entries))
         facts = series_facts(entries, self._body_parts)
         reasons = list(check_source(manifest, facts, self._body_parts))
-        if not all(reason.passed for reason in reasons):
-            return rejected(manifest, assignment, reasons)
+        if not _passed(reasons):
+            return rejected(manifest, assignment, reasons, source)
         try:
-            volume = read_volume(facts.sop_instance_uids, study.read, max_voxels=manifest.input.max_voxels)
+            needed = needed_predictions(manifest.requires, feeds, series)
+            given = read_input(manifest, facts.sop_instance_uids, study)
+            arrays = feed_arrays(needed, given, study, series)
         except VolumeRefused as exc:
-            reasons.append(Reason(assignment.series_instance_uid, f"volume.{exc.rule}", False, exc.text))
-            return rejected(manifest, assignment, reasons)
-        return self._run_on(manifest, assignment, volume, reasons, scratch)
+            reasons.append(Reason(series, f"volume.{exc.rule}", False, exc.text, RejectionKind.GEOMETRY))
+            return rejected(manifest, assignment, reasons, source)
+        except FeedMissing as exc:
+            return rejected(manifest, assignment, [*reasons, exc.reason], source)
+        return self._run_on(manifest, assignment, given, reasons, scratch, arrays)
 
-    def run_volume(self, assignment: Assignment, volume: Volume, scratch: Path) -> Prediction:
+    def run_volume(
+        self,
+        assignment: Assignment,
+        volume: Volume,
+        scratch: Path,
+        feeds: Mapping[str, NDArray[Any]] = MappingProxyType({}),
+    ) -> Prediction:
         """As `run`, on a volume that did not come as a series: a package's own sample, say.
+
+        Parameters
+        ----------
+        feeds
+            Arrays of the models that the package `requires`, by `<model>.<array>`, on the volume's grid.
 
         Raises
         ------
         InferenceFailed, ModelProcessFailed
         """
-        try:
-            manifest = self._registry.get(assignment.model)
-        except NotFound as exc:
-            raise InferenceFailed(str(exc)) from exc
-        return self._run_on(manifest, assignment, volume, [], scratch)
+        manifest = self._manifest(assignment.model)
+        return self._run_on(manifest, assignment, input_of(volume), [], scratch, feeds)
+
+    def predict_image(
+        self,
+        model: str,
+        image: NDArray[np.generic],
+        scratch: Path,
+        *,
+        spacing_mm: tuple[float, float] | None = None,
+    ) -> Prediction:
+        """Let a classifier look at one image that is no part of a study.
+
+        Gates that need a header or a place in the patient are left out; all others hold. A rejection is a
+        prediction with its reasons. Series and source instances are empty.
+
+        Parameters
+        ----------
+        image
+            (rows, columns) in modality units, brighter is more, or (rows, columns, 3) red, green, blue,
+            0 to 255.
+        scratch
+            An empty folder; nothing stays in it.
+        spacing_mm
+            Between rows and between columns, where it is known.
+
+        Raises
+        ------
+        NotFound
+            If no package is called so.
+        InferenceFailed, ModelProcessFailed
+        """
+        manifest = self._registry.get(model)
+        if manifest.task is not Task.CLASSIFICATION or manifest.input.kind is InputKind.VOLUME:
+            raise InferenceFailed(f"{model} takes volumes, not single images; send it a series")
+        if manifest.requires:
+            raise InferenceFailed(f"{model} is fed with results of other models; send it a series")
+        assignment = Assignment(model, manifest.version, "", "one image")
+        given = input_of_picture(image, spacing_mm)
+        return self._run_on(manifest, assignment, given, [], scratch, {})
 
     def warm_up(self) -> None:
-        """Start the process and load every model ahead of the first study; never raises."""
+        """Start processes and load models ahead of the first study, as many as fit; never raises."""
         for name in sorted(self._registry.models):
+            if self._warm is not None and name not in self._warm:
+                continue
             try:
-                with self._lock:
-                    if not self._closed:
-                        self._ready(self._registry.get(name))
+                self._host.warm_up(self._registry.models[name])
             except NodeError as exc:
                 log.warning("model.warm_up_failed", model=name, code=exc.code, reason=str(exc))
 
     def close(self) -> None:
-        """End the model process, in the middle of a run too."""
-        self._closed = True
-        process = self._process
-        if process is not None:
-            process.terminate()
-        with self._lock:
-            self._drop_process()
+        """End the model processes, in the middle of runs too."""
+        self._host.pool.close()
+
+    def processes(self) -> dict[str, int]:
+        """Process ids of the models that are warm."""
+        return self._host.pool.processes()
+
+    def memory_bytes(self) -> dict[str, float]:
+        """What the models' processes hold now, bytes, by model."""
+        return {name: held * 2**20 for name, held in self._host.pool.memory_mb().items()}
+
+    def _manifest(self, model: str) -> ModelManifest:
+        try:
+            return self._registry.get(model)
+        except NotFound as exc:
+            raise InferenceFailed(str(exc)) from exc
 
     def _run_on(
         self,
         manifest: ModelManifest,
         assignment: Assignment,
-        volume: Volume,
+        given: RunInput,
         reasons: list[Reason],
         scratch: Path,
+        feeds: Mapping[str, NDArray[Any]],
     ) -> Prediction:
-        reasons += check_volume(manifest, measure_volume(volume), assignment.series_instance_uid)
-        if not all(reason.passed for reason in reasons):
-            return rejected(manifest, assignment, reasons)
-        answer, arrays, elapsed_s = self._infer(manifest, volume, scratch)
-        facts, confidence = answer["facts"], float(answer["confidence"])
-        reasons += check_limits(manifest.gates_after, facts, manifest.name)
-        least = max(self._min_confidence, manifest.min_confidence)
-        reasons.append(check_confidence(confidence, least, manifest.name))
-        if not all(reason.passed for reason in reasons):
-            shown = confidence if 0 <= confidence <= 1 else None
-            return rejected(manifest, assignment, reasons, confidence=shown, elapsed_s=elapsed_s)
-        return done(
-            manifest,
-            assignment,
-            reasons,
-            sop_instance_uids=volume.sop_instance_uids,
-            arrays=arrays,
-            facts=facts,
-            numbers=answer["numbers"],
-            confidence=confidence,
-            elapsed_s=elapsed_s,
-        )
+        reasons += gates.before(manifest, given, assignment.series_instance_uid)
+        if _passed(reasons):
+            reasons += self._validated(manifest, given, assignment.series_instance_uid, scratch)
+        if not _passed(reasons):
+            return rejected(manifest, assignment, reasons, given.source)
+        answer = self._host.infer(manifest, given, scratch, feeds)
+        reasons += gates.after(manifest, answer, self._min_confidence)
+        if not _passed(reasons):
+            return rejected(manifest, assignment, reasons, given.source, answer)
+        return done(manifest, assignment, reasons, given.source, answer)
 
-    def _infer(
-        self, manifest: ModelManifest, volume: Volume, scratch: Path
-    ) -> tuple[dict[str, Any], bytes, float]:
-        voxels, arrays = scratch / "voxels.npy", scratch / "prediction.npz"
-        try:
-            np.save(voxels, volume.voxels, allow_pickle=False)
-            request = {
-                "do": "run",
-                "model": manifest.name,
-                "voxels": str(voxels),
-                "affine": volume.affine.tolist(),
-                "arrays": str(arrays),
-            }
-            with self._lock:
-                process = self._ready(manifest)
-                started = time.perf_counter()
-                answer = process.ask(request, self._timeout_s)
-                elapsed_s = time.perf_counter() - started
-            log.info("model.run", model=manifest.name, elapsed_ms=round(elapsed_s * 1000))
-            return answer, arrays.read_bytes(), elapsed_s
-        except OSError as exc:
-            raise ModelProcessFailed(f"arrays cannot be handed over ({exc.strerror})") from exc
-        finally:
-            # The image itself: no longer on the disk than needed.
-            voxels.unlink(missing_ok=True)
-            arrays.unlink(missing_ok=True)
+    def _validated(
+        self, manifest: ModelManifest, given: RunInput, subject: str, scratch: Path
+    ) -> tuple[Reason, ...]:
+        """What the validator model of a package says of the same input; nothing where there is none."""
+        validator = manifest.validator
+        if validator is None:
+            return ()
+        answer = self._host.infer(self._manifest(validator.model), given, scratch, {})
+        return (check_validator(validator, answer.classes, subject),)
 
-    def _ready(self, manifest: ModelManifest) -> ModelProcess:
-        """A live process with the model loaded. The lock is held."""
-        if self._closed:
-            raise ModelProcessFailed("the node is stopping")
-        if self._process is None or not self._process.alive:
-            self._drop_process()
-            self._process = ModelProcess(self._device)
-        if manifest.name not in self._loaded:
-            self._load(self._process, manifest)
-            self._loaded.add(manifest.name)
-        return self._process
 
-    def _load(self, process: ModelProcess, manifest: ModelManifest) -> None:
-        weights = {}
-        try:
-            for weight in manifest.weights:
-                path = find_weight(manifest, weight)
-                check_sha256(path, weight.sha256)
-                weights[weight.role] = str(path)
-        except InvalidModelPackage as exc:
-            raise InferenceFailed(f"{manifest.name}: {exc}") from exc
-        answer = process.ask(
-            {"do": "load", "model": manifest.name, "target": manifest.adapter.target, "weights": weights},
-            self._timeout_s,
-        )
-        log.info(
-            "model.loaded",
-            model=manifest.name,
-            device=answer["device"],
-            elapsed_ms=round(answer["elapsed_s"] * 1000),
-        )
-
-    def _drop_process(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-        self._process = None
-        self._loaded.clear()
+def _passed(reasons: Sequence[Reason]) -> bool:
+    return all(reason.passed for reason in reasons)

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any, cast
 
+import psutil
 import structlog
 
 from dicom_node.domain.errors import InferenceFailed, ModelProcessFailed
@@ -34,17 +35,28 @@ PASSED_VARIABLES = (
 )
 
 
-class ModelProcess:
-    """One running model process. Not thread-safe: the engine lets one caller in at a time."""
+#: Seconds between two looks at the memory of a process that works.
+WATCH_S = 0.25
+_MIB = 2**20
 
-    def __init__(self, device: str) -> None:
+
+class ModelProcess:
+    """One running model process. Not thread-safe: the pool lets one caller in at a time.
+
+    Parameters
+    ----------
+    threads
+        Processors that its libraries may use at once.
+    """
+
+    def __init__(self, device: str, threads: int) -> None:
         environment = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
         # Few arenas: the process then gives its memory back after a run. Threads that wait shall sleep: on a
         # busy machine their spinning takes the time of those that they wait for (measured: a third).
         environment |= {
             "MALLOC_ARENA_MAX": "2",
             "OMP_WAIT_POLICY": "PASSIVE",
-            "OMP_NUM_THREADS": str(_usable_processors()),
+            "OMP_NUM_THREADS": str(threads),
         }
         try:
             # -P: a folder of the same name where the node was started is not ours.
@@ -71,8 +83,21 @@ class ModelProcess:
         """Whether it still runs."""
         return self._child.poll() is None
 
-    def ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    @property
+    def memory_mb(self) -> int:
+        """What it holds in memory now, MiB; 0 where it ended."""
+        try:
+            return int(psutil.Process(self._child.pid).memory_info().rss) // _MIB
+        except psutil.Error:
+            return 0
+
+    def ask(self, request: dict[str, Any], timeout_s: float, limit_mb: int | None = None) -> dict[str, Any]:
         """Send a request and wait for its answer.
+
+        Parameters
+        ----------
+        limit_mb
+            The process is ended when it holds more, MiB.
 
         Raises
         ------
@@ -88,11 +113,13 @@ class ModelProcess:
             self._child.stdin.flush()
         except OSError as exc:
             raise ModelProcessFailed(self._death()) from exc
-        answer = cast("dict[str, Any]", json.loads(self._read_line(timeout_s)))
+        answer = cast("dict[str, Any]", json.loads(self._read_line(timeout_s, limit_mb)))
         error = answer.get("error")
         if error == "memory":
             self.kill()
             raise ModelProcessFailed("the model ran out of memory; give the node more, or a smaller input")
+        if error == "said":
+            raise InferenceFailed(answer["text"])
         if error:
             raise InferenceFailed(f"the model failed: {error}")
         return answer
@@ -114,7 +141,7 @@ class ModelProcess:
                 except OSError:
                     continue
 
-    def _read_line(self, timeout_s: float) -> bytes:
+    def _read_line(self, timeout_s: float, limit_mb: int | None) -> bytes:
         deadline = time.monotonic() + timeout_s
         assert self._child.stdout is not None  # noqa: S101  made with a pipe
         descriptor = self._child.stdout.fileno()
@@ -122,15 +149,27 @@ class ModelProcess:
             selector.register(descriptor, selectors.EVENT_READ)
             while b"\n" not in self._received:
                 rest = deadline - time.monotonic()
-                if rest <= 0 or not selector.select(rest):
+                if rest <= 0:
                     self.kill()
                     raise ModelProcessFailed(f"the model gave no answer in {timeout_s:g} s and was ended")
+                if not selector.select(min(rest, WATCH_S)):
+                    self._check_memory(limit_mb)
+                    continue
                 chunk = os.read(descriptor, 65536)
                 if not chunk:
                     raise ModelProcessFailed(self._death())
                 self._received += chunk
         line, _, self._received = self._received.partition(b"\n")
         return line
+
+    def _check_memory(self, limit_mb: int | None) -> None:
+        held = self.memory_mb
+        if limit_mb is not None and held > limit_mb:
+            self.kill()
+            raise ModelProcessFailed(
+                f"the model used {held} MiB of memory, more than the {limit_mb} MiB that it may, and was"
+                " ended; correct memory_mb in its model.yaml, or give it a smaller input"
+            )
 
     def _death(self) -> str:
         try:
@@ -143,9 +182,3 @@ class ModelProcess:
             hint = "; the system may be out of memory" if -code == signal.SIGKILL else ""
             return f"the model process was ended by {name}{hint}"
         return f"the model process ended unexpectedly (exit status {code})"
-
-
-def _usable_processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

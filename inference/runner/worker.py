@@ -7,8 +7,6 @@ parent-death signal is no choice, because that follows the thread that made the 
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import json
 import os
 import queue
@@ -17,28 +15,31 @@ import sys
 import threading
 import time
 import traceback
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from inference.gates.measure import measure_mask
-from inference.runner.adapter import ModelInput, ModelOutput
-from inference.runner.arrays import pack_arrays
+from dicom_node.domain.errors import NodeError
+from inference.adapters import build_adapter
+from inference.manifest import read_manifest
+from inference.runner.adapter import ModelInput
+from inference.runner.arrays import arrays_of, pack_arrays, unpack_arrays
+from inference.runner.contract_check import check_output
+from inference.runner.facts import output_facts
+from inference.runner.model_memory import die_first, give_back, gpu_peak_mb, peak_mb, start_counting
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from inference.runner.adapter import Adapter
+    from inference.contract import ModelManifest
+    from inference.runner.adapter import Adapter, ModelOutput
 
 
 class Worker:
-    """Loaded models, and what is asked of them."""
+    """The one model of this process, and what is asked of it."""
 
     def __init__(self, device: str) -> None:
         self._wanted_device = device
-        self._models: dict[str, Adapter] = {}
+        self._model: tuple[ModelManifest, Adapter] | None = None
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what a request says; an error becomes an answer too."""
@@ -48,6 +49,9 @@ class Worker:
             return self._run(request)
         except MemoryError:
             return {"error": "memory"}
+        except NodeError as exc:
+            # Our own words; they hold nothing of the image.
+            return {"error": "said", "text": str(exc)}
         except Exception as exc:  # noqa: BLE001  the edge of the process: the node decides what it means
             if type(exc).__name__ == "OutOfMemoryError" or "not enough memory" in str(exc):
                 return {"error": "memory"}
@@ -56,50 +60,73 @@ class Worker:
             place = " < ".join(f"{Path(f.filename).stem}:{f.lineno}" for f in reversed(frames))
             return {"error": f"{type(exc).__name__} at {place}"}
         finally:
-            _give_memory_back()
+            give_back()
 
     def _load(self, request: dict[str, Any]) -> dict[str, Any]:
         started = time.perf_counter()
         device = _device(self._wanted_device)
-        if request["model"] not in self._models:
-            module, _, name = request["target"].partition(":")
-            adapter: Adapter = getattr(import_module(module), name)(
-                {role: Path(path) for role, path in request["weights"].items()}, device
-            )
-            if device != "cpu":
-                # A processor gains a tenth of a study from this, and the node starts on it too.
-                adapter.warm_up()
-            self._models[request["model"]] = adapter
-        return {"device": device, "elapsed_s": time.perf_counter() - started}
+        manifest = read_manifest(Path(request["folder"]))
+        # A bundle's own modules lie in its folder, whose hash must stay what it is.
+        sys.dont_write_bytecode = manifest.adapter.kind == "monai-bundle"
+        weights = {role: Path(path) for role, path in request["weights"].items()}
+        adapter = build_adapter(manifest, weights, device, trusted=frozenset(request["trusted"]))
+        if device != "cpu":
+            # A processor gains a tenth of a study from this, and the node starts on it too.
+            adapter.warm_up()
+        self._model = manifest, adapter
+        return {"device": device, "elapsed_s": time.perf_counter() - started, "peak_mb": peak_mb()}
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
+        assert self._model is not None  # noqa: S101  the node loads before it runs
+        manifest, adapter = self._model
+        start_counting()
         started = time.perf_counter()
-        voxels = np.load(request["voxels"], allow_pickle=False)
-        affine = np.array(request["affine"], dtype=np.float64)
-        output = self._models[request["model"]].predict(ModelInput(voxels, affine))
-        mask, probability = _drawn(output, voxels.shape)
-        facts = {**measure_mask(voxels, mask, affine), **output.facts}
-        Path(request["arrays"]).write_bytes(pack_arrays(mask, probability))
+        given = _model_input(request)
+        output = adapter.predict(given)
+        elapsed_s = time.perf_counter() - started
+        check_output(manifest, given, output)
+        kept = request["kept"]
+        facts = output_facts(manifest, given, output)
+        arrays = arrays_of(output, None if kept is None else tuple(kept))
+        Path(request["arrays"]).write_bytes(pack_arrays(arrays) if arrays else b"")
         return {
             "confidence": float(output.confidence),
-            "facts": {name: float(value) for name, value in facts.items()},
-            "numbers": [int(n) for n in np.flatnonzero(np.bincount(mask.ravel(), minlength=1)) if n],
-            "elapsed_s": time.perf_counter() - started,
+            "facts": facts,
+            "classes": {name: float(p) for name, p in output.classes.items()},
+            "detections": _boxes(output, kept),
+            "heat": [output.heat.method, output.heat.target] if "heat" in arrays and output.heat else None,
+            "elapsed_s": elapsed_s,
+            "peak_mb": peak_mb(),
+            "gpu_peak_mb": gpu_peak_mb(),
         }
 
 
-def _drawn(output: ModelOutput, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
-    mask, probability = output.mask, output.probability
-    if mask is None or probability is None:
-        raise TypeError("the model gave no mask or no probability")
-    if mask.shape != shape or mask.dtype != np.uint8 or probability.shape != shape:
-        raise TypeError("the model's arrays do not have the shape and type of its input")
-    return mask, probability
+def _model_input(request: dict[str, Any]) -> ModelInput:
+    affine = request["affine"]
+    feeds = request["feeds"]
+    return ModelInput(
+        np.load(request["voxels"], allow_pickle=False),
+        None if affine is None else np.array(affine, dtype=np.float64),
+        unpack_arrays(Path(feeds).read_bytes()) if feeds else {},
+    )
+
+
+def _boxes(output: ModelOutput, kept: list[int] | None) -> list[dict[str, Any]]:
+    """Boxes, the surest first; their slices are counted without those that were filled in."""
+    made = []
+    for box in sorted(output.detections, key=lambda box: -box.score):
+        edges = [float(edge) for edge in box.box]
+        if kept is not None:
+            first = int(np.searchsorted(kept, np.floor(edges[0])))
+            last = max(first + 1, int(np.searchsorted(kept, np.ceil(edges[3]))))
+            edges[0], edges[3] = float(min(first, len(kept) - 1)), float(min(last, len(kept)))
+        made.append({"name": box.name, "score": float(box.score), "box": edges})
+    return made
 
 
 def _device(wanted: str) -> str:
-    if wanted == "cpu":
-        return wanted
+    if wanted == "cpu" or (wanted == "auto" and not _may_have_cuda()):
+        return "cpu"
     import torch
 
     has_cuda = torch.cuda.is_available()
@@ -108,21 +135,11 @@ def _device(wanted: str) -> str:
     return "cuda" if has_cuda else "cpu"
 
 
-def _give_memory_back() -> None:
-    gc.collect()
-    try:
-        # A run needs over a gigabyte for seconds; without this the C library keeps it.
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):
-        return
-
-
-def _die_first() -> None:
-    """When memory runs out, the kernel shall end this process and not the node."""
-    try:
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
-    except OSError:
-        return
+def _may_have_cuda() -> bool:
+    """Spares models that need no torch its import, which takes seconds, where there is no GPU anyway."""
+    if sys.platform != "linux":
+        return True
+    return any(Path(node).exists() for node in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu"))
 
 
 def _requests(stream: BinaryIO) -> queue.SimpleQueue[bytes]:
@@ -142,7 +159,7 @@ def main() -> None:
     """Serve requests until the input ends."""
     # Ctrl-C in a terminal reaches every process; the node decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_first()
+    die_first()
     # Whatever a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

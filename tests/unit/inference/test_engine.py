@@ -62,7 +62,7 @@ def run(engine, scratch, voxels, **attributes):
 
 
 def pid_of(engine):
-    return engine._process.pid
+    return engine.processes()["toy"]
 
 
 def test_a_run_gives_mask_probability_and_measurements_on_the_source_grid(engine, scratch):
@@ -115,10 +115,10 @@ def test_a_model_that_takes_too_long_is_ended(registry, scratch):
     engine = ProcessEngine(registry, device="cpu", timeout_s=20, min_confidence=0)
     try:
         engine.warm_up()
-        engine._timeout_s = 0.3
+        engine._host.timeout_s = 0.3
         with pytest.raises(ModelProcessFailed, match=r"no answer in 0\.3 s"):
             run(engine, scratch, image(wish=2))
-        engine._timeout_s = 20
+        engine._host.timeout_s = 20
         assert run(engine, scratch, image()).status is RunStatus.DONE
     finally:
         engine.close()
@@ -147,7 +147,7 @@ def test_a_gate_before_the_model_rejects_with_its_reason_and_starts_no_process(e
     )
     assert prediction.arrays == b""
     assert prediction.segments == ()
-    assert engine._process is None
+    assert engine.processes() == {}
 
 
 def test_a_series_without_geometry_is_rejected_with_its_reason(engine, scratch):
@@ -273,7 +273,7 @@ def test_the_model_process_ends_when_the_node_is_killed(tmp_path):
         f"r = ModelRegistry.load([Path({str(tmp_path / 'packages')!r})]);"
         "r = ModelRegistry({'toy': r.get('toy')});"
         "e = ProcessEngine(r, device='cpu', timeout_s=20, min_confidence=0);"
-        "e.warm_up(); print('model', e._process.pid, flush=True); time.sleep(60)"
+        "e.warm_up(); print('model', e.processes()['toy'], flush=True); time.sleep(60)"
     )
     node = subprocess.Popen(
         [sys.executable, "-c", program],

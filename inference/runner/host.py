@@ -1,0 +1,194 @@
+"""Starts model processes, loads models into them, and asks them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import structlog
+
+from dicom_node.domain.errors import InferenceFailed, InvalidModelPackage, ModelProcessFailed
+from inference.installed_files import check_sha256, find_weight
+from inference.runner.answer import ModelAnswer, read_answer
+from inference.runner.arrays import pack_arrays
+from inference.runner.pool import ModelPool
+from inference.runner.process import ModelProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from dicom_node.ports.operation import Metrics
+    from inference.contract import ModelManifest
+    from inference.runner.limits import RunLimits
+    from inference.runner.pool import Seat
+    from inference.runner.source import RunInput
+
+log = structlog.get_logger(__name__)
+
+GPU = "cuda"
+
+
+class ModelHost:
+    """Runs models in processes of their own, within limits.
+
+    Where a process dies, runs out of time or of memory, that run fails and the next one starts a new one.
+
+    Parameters
+    ----------
+    device
+        `auto` (CUDA where there is a device), `cpu` or `cuda`.
+    timeout_s
+        Seconds that a model may work on one input, and that loading may take.
+    trusted
+        SHA-256 of files that may run code; asked anew at each load.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str,
+        timeout_s: float,
+        limits: RunLimits,
+        trusted: Callable[[], Collection[str]],
+        metrics: Metrics | None,
+    ) -> None:
+        self._device = device
+        self._limits = limits
+        self._trusted = trusted
+        self._metrics = metrics
+        self.timeout_s = timeout_s
+        self.pool = ModelPool(limits, on_gpu=device != "cpu", evicted=self._evicted)
+
+    def infer(
+        self,
+        manifest: ModelManifest,
+        given: RunInput,
+        scratch: Path,
+        feeds: Mapping[str, NDArray[Any]],
+    ) -> ModelAnswer:
+        """Let a model work on one input.
+
+        Raises
+        ------
+        InferenceFailed, ModelProcessFailed
+        """
+        voxels, fed, arrays = (scratch / name for name in ("voxels.npy", "feeds.npz", "prediction.npz"))
+        affine = given.affine
+        request = {
+            "do": "run",
+            "voxels": str(voxels),
+            "affine": None if affine is None else affine.tolist(),
+            "kept": given.kept,
+            "feeds": str(fed) if feeds else None,
+            "arrays": str(arrays),
+        }
+        try:
+            np.save(voxels, given.voxels, allow_pickle=False)
+            if feeds:
+                fed.write_bytes(pack_arrays(feeds))
+            return read_answer(self._ask(manifest, request), arrays.read_bytes())
+        except OSError as exc:
+            raise ModelProcessFailed(f"arrays cannot be handed over ({exc.strerror})") from exc
+        finally:
+            # The image itself: no longer on the disk than needed.
+            for path in (voxels, fed, arrays):
+                path.unlink(missing_ok=True)
+
+    def warm_up(self, manifest: ModelManifest) -> None:
+        """Start a model's process and load it, where that ends no other.
+
+        Raises
+        ------
+        InferenceFailed, ModelProcessFailed
+        """
+        if self.pool.has_room(manifest):
+            with self.pool.lease(manifest) as seat:
+                self._ready(seat, manifest)
+
+    def _ask(self, manifest: ModelManifest, request: dict[str, Any]) -> dict[str, Any]:
+        asked = time.perf_counter()
+        with self.pool.lease(manifest) as seat:
+            self._observe("model_wait_seconds", time.perf_counter() - asked, manifest)
+            process = self._ready(seat, manifest)
+            limit_s = min(self.timeout_s, manifest.time_limit_s or self.timeout_s)
+            most = self._limits.most_mb(manifest.memory_mb, gpu=self.pool.on_gpu)
+            answer = self._answered(process, manifest, request, limit_s, most)
+            if process.memory_mb > self._limits.resting_mb(manifest.memory_mb, gpu=self.pool.on_gpu):
+                log.warning("model.process_retired", model=manifest.name, memory_mb=process.memory_mb)
+                seat.end()
+        log.info(
+            "model.run",
+            model=manifest.name,
+            elapsed_ms=round(answer["elapsed_s"] * 1000),
+            peak_mb=answer["peak_mb"],
+        )
+        return answer
+
+    def _ready(self, seat: Seat, manifest: ModelManifest) -> ModelProcess:
+        """A live process with the model loaded. The seat is leased."""
+        if seat.is_warm and seat.process is not None:
+            return seat.process
+        seat.end()
+        process = ModelProcess(self._device, self._limits.threads)
+        self.pool.begin(seat, process)
+        started = time.perf_counter()
+        answer = self._load(process, manifest)
+        seat.loaded = True
+        self.pool.on_gpu = answer["device"] == GPU
+        self._count("model_loads", manifest.name)
+        self._observe("model_load_seconds", time.perf_counter() - started, manifest)
+        log.info(
+            "model.loaded",
+            model=manifest.name,
+            device=answer["device"],
+            elapsed_ms=round(answer["elapsed_s"] * 1000),
+        )
+        return process
+
+    def _load(self, process: ModelProcess, manifest: ModelManifest) -> dict[str, Any]:
+        weights = {}
+        try:
+            for weight in manifest.weights:
+                path = find_weight(manifest, weight)
+                check_sha256(path, weight.sha256)
+                weights[weight.role] = str(path)
+        except InvalidModelPackage as exc:
+            raise InferenceFailed(f"{manifest.name}: {exc}") from exc
+        request = {
+            "do": "load",
+            "folder": str(manifest.folder),
+            "weights": weights,
+            "trusted": sorted(self._trusted()),
+        }
+        return self._answered(process, manifest, request, self.timeout_s, None)
+
+    def _answered(
+        self,
+        process: ModelProcess,
+        manifest: ModelManifest,
+        request: dict[str, Any],
+        timeout_s: float,
+        limit_mb: int | None,
+    ) -> dict[str, Any]:
+        try:
+            return process.ask(request, timeout_s, limit_mb)
+        except ModelProcessFailed as exc:
+            self._count("model_process_deaths", manifest.name)
+            log.warning("model.process_ended", model=manifest.name, reason=str(exc))
+            raise
+
+    def _evicted(self, model: str) -> None:
+        self._count("model_evictions", model)
+        log.info("model.evicted", model=model)
+
+    def _count(self, name: str, model: str) -> None:
+        if self._metrics is not None:
+            self._metrics.count(name, model=model)
+
+    def _observe(self, name: str, seconds: float, manifest: ModelManifest) -> None:
+        if self._metrics is not None:
+            self._metrics.observe(name, seconds, model=manifest.name)
