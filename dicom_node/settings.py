@@ -17,8 +17,8 @@ from dicom_node.settings_delivery import DestinationSettings
 from dicom_node.settings_dimse import DimseSettings
 from dicom_node.settings_notifications import NotificationSettings
 from dicom_node.settings_results import ResultsSettings
+from dicom_node.settings_routing import DEFAULT_ROUTES, RouteSettings
 from dicom_node.settings_sections import (
-    DEFAULT_ROUTES,
     AuthSettings,
     CompletionSettings,
     DatabaseSettings,
@@ -30,7 +30,6 @@ from dicom_node.settings_sections import (
     NodeSettings,
     ReconciliationSettings,
     RetentionSettings,
-    RouteSettings,
     WorklistSettings,
 )
 

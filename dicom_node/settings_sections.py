@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from dicom_node.domain.deidentification import DeidentificationOption
 from dicom_node.settings_access import AccessSettings, service_url
@@ -75,33 +75,6 @@ class CompletionSettings(Section):
     max_wait_s: float = Field(
         default=600, ge=0, description="seconds since the last instance to wait for what the sender counts"
     )
-
-
-class RouteWhen(Section):
-    """Conditions of a route; all that are given must hold."""
-
-    modality: tuple[str, ...] = ()
-    body_part: tuple[str, ...] = ()
-    sop_class: tuple[str, ...] = Field(default=(), description="SOP Class UIDs")
-    min_instances: int = Field(default=1, ge=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {
-                k: (v,) if isinstance(v, str) and k in {"modality", "body_part", "sop_class"} else v
-                for k, v in value.items()
-            }
-        return value
-
-
-class RouteSettings(Section):
-    """A routing rule."""
-
-    name: Name
-    when: RouteWhen
-    models: tuple[str, ...] = Field(min_length=1)
 
 
 class SourceSettings(Section):
@@ -183,6 +156,11 @@ class InferenceSettings(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     timeout_s: float = Field(default=600, gt=0, description="seconds for one run")
     min_confidence: float = Field(default=0.6, ge=0, le=1, description="below it a run is rejected")
+    memory_budget_mb: int | None = Field(
+        default=None, ge=1, description="MiB for warm models together; unset: half of the machine's memory"
+    )
+    concurrency: int = Field(default=1, ge=1, description="runs at once on the processor")
+    gpu_runs: int = Field(default=1, ge=1, description="runs at once on a GPU")
 
 
 class LoggingSettings(Section):
@@ -190,12 +168,3 @@ class LoggingSettings(Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
-
-
-DEFAULT_ROUTES = (
-    RouteSettings(
-        name="mr-brain",
-        when=RouteWhen(modality=("MR",), body_part=("BRAIN", "HEAD")),
-        models=("mr-brain-extraction",),
-    ),
-)

@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nibabel
 import numpy as np
-import pydicom
 from nibabel.filebasedimages import ImageFileError
 
-from dicom_node.domain.catalog import CatalogEntry, CatalogKind
-from dicom_node.domain.errors import InferenceFailed, InvalidModelPackage, NodeError, NotFound
+from dicom_node.domain.errors import InferenceFailed, InvalidModelPackage, NodeError
 from dicom_node.domain.run import Assignment, RunStatus
 from inference.installed_files import check_sha256, find_sample
 from inference.preprocess.volume import Volume
-from inference.routing.eligibility import Route
-from inference.routing.router import Router
+from inference.routing.folder import explain_folder, read_folder
+from inference.routing.rule import Route
 from inference.runner.engine import ProcessEngine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from dicom_node.domain.finding import Prediction
-    from dicom_node.domain.run import RoutingDecision
     from inference.contract import ModelManifest, Sample
     from inference.registry import ModelRegistry
-
-
-@dataclass(frozen=True, slots=True)
-class FolderStudy:
-    """`ports.StudyInput` over the DICOM files of a folder, as they are (nothing is de-identified)."""
-
-    study_instance_uid: str
-    version: int
-    instances: tuple[CatalogEntry, ...]
-
-    def read(self, sop_instance_uid: str) -> bytes:
-        """Part 10 bytes of one instance.
-
-        Raises
-        ------
-        NotFound
-        """
-        for entry in self.instances:
-            if entry.sop_instance_uid == sop_instance_uid:
-                return Path(entry.ref).read_bytes()
-        raise NotFound("the folder holds no such instance")
 
 
 def describe_model(registry: ModelRegistry, name: str) -> dict[str, Any]:
@@ -148,33 +121,6 @@ def run_on_folder(
         return engine.run(decision.assignments[0], study, Path(scratch))
 
 
-def explain_folder(
-    registry: ModelRegistry, routes: Sequence[Route], folder: Path, study: FolderStudy | None = None
-) -> RoutingDecision:
-    """What the router would decide for the files of a folder."""
-    return Router(registry, routes).route(study or read_folder(folder))
-
-
-def read_folder(folder: Path) -> FolderStudy:
-    """The DICOM files below a folder as one study; other files are passed over.
-
-    Raises
-    ------
-    InferenceFailed
-        If there is none.
-    """
-    entries = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        try:
-            ds = pydicom.dcmread(path, stop_before_pixels=True)
-            entries.append(_entry(ds, path))
-        except (pydicom.errors.InvalidDicomError, AttributeError, OSError, ValueError):
-            continue
-    if not entries:
-        raise InferenceFailed(f"{folder}: holds no DICOM files")
-    return FolderStudy(entries[0].study_instance_uid, 1, tuple(entries))
-
-
 def volume_from_nifti(path: Path) -> Volume:
     """A NIfTI file as a volume; slices along its last axis.
 
@@ -226,23 +172,3 @@ def _judge_sample(manifest: ModelManifest, sample: Sample, prediction: Predictio
     if value is None or not low <= value <= high:
         return (f"sample: {sample.fact} is {value}, expected {low:g} to {high:g}",)
     return ()
-
-
-def _entry(ds: pydicom.Dataset, path: Path) -> CatalogEntry:
-    # Only what routing reads; private and bulk attributes may be broken in ways that JSON cannot hold.
-    attributes = {
-        f"{element.tag:08X}": element.to_json_dict(None, 1024)
-        for element in ds
-        if not element.tag.is_private and element.VR not in {"OB", "OW", "OD", "OF", "OL", "OV", "UN"}
-    }
-    return CatalogEntry(
-        study_id="folder",
-        kind=CatalogKind.SOURCE,
-        study_instance_uid=str(ds.StudyInstanceUID),
-        series_instance_uid=str(ds.SeriesInstanceUID),
-        sop_instance_uid=str(ds.SOPInstanceUID),
-        sop_class_uid=str(ds.SOPClassUID),
-        transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
-        ref=str(path),
-        attributes=attributes,
-    )

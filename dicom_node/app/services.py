@@ -13,11 +13,12 @@ from dicom_node.app.audit import open_audit
 from dicom_node.app.commitment import build_desk
 from dicom_node.app.confirmers import build_confirmers
 from dicom_node.app.disk import open_watermark
+from dicom_node.app.models import build_engine
 from dicom_node.app.notifications import build_notifier
 from dicom_node.app.preview import render_preview
+from dicom_node.app.routes import build_router
 from dicom_node.app.senders import build_senders
 from dicom_node.app.worklist import build_worklist
-from dicom_node.domain.errors import ConfigurationError
 from dicom_node.index.arrivals import SqlArrivals
 from dicom_node.index.catalog import SqlCatalog
 from dicom_node.index.commitments import SqlCommitments
@@ -45,8 +46,6 @@ from inference.encode.choice import ResultChoice
 from inference.encode.encoder import Encoder
 from inference.encode.gate import Gate
 from inference.registry import ModelRegistry
-from inference.routing.router import Route, Router
-from inference.runner.engine import ProcessEngine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +60,7 @@ if TYPE_CHECKING:
     from dicom_node.ports.reconciliation import ReconciliationIndex
     from dicom_node.settings import Settings
     from dicom_node.storage.watermark import DiskWatermark
+    from inference.runner.engine import ProcessEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,33 +100,6 @@ def build_registry(settings: Settings) -> ModelRegistry:
     return ModelRegistry.load(settings.inference.model_dirs)
 
 
-def build_router(settings: Settings, registry: ModelRegistry) -> Router:
-    """The router with the configured routes.
-
-    Raises
-    ------
-    ConfigurationError
-        If a route names a model that is not there.
-    """
-    for route in settings.routes:
-        for model in route.models:
-            if model not in registry.models:
-                why = registry.invalid.get(model, f"known: {', '.join(sorted(registry.models))}")
-                raise ConfigurationError(f"route {route.name}: no model {model} ({why})")
-    routes = tuple(
-        Route(
-            name=route.name,
-            modality=route.when.modality,
-            body_part=route.when.body_part,
-            sop_class=route.when.sop_class,
-            min_instances=route.when.min_instances,
-            models=route.models,
-        )
-        for route in settings.routes
-    )
-    return Router(registry, routes)
-
-
 def build_services(settings: Settings) -> Built:
     """Everything but the edges and the workflow engine."""
     data_dir = settings.node.data_dir
@@ -149,17 +122,10 @@ def build_services(settings: Settings) -> Built:
     pseudonym_key = master.derive("pseudonyms")
     uids = UidAdapter(UidMapper(pseudonym_key))
     registry = build_registry(settings)
-    engine = ProcessEngine(
-        registry,
-        device=settings.inference.device,
-        timeout_s=settings.inference.timeout_s,
-        min_confidence=settings.inference.min_confidence,
-    )
+    engine = build_engine(settings, registry, metrics)
     deidentification = build_anonymizer(settings, master, models=engine)
     anonymizer = AnonymizerAdapter(deidentification, Restorer(pseudonym_key))
-    encoder = Encoder(
-        uids.derived_uid, choose=lambda model: ResultChoice(**settings.results.of(model))
-    )
+    encoder = Encoder(uids.derived_uid, choose=lambda model: ResultChoice(**settings.results.of(model)))
     index = SqlStudyIndex(database, clock)
     vault = SqlVault(database, master.derive("vault"))
     audit = open_audit(settings)
@@ -197,7 +163,7 @@ def build_services(settings: Settings) -> Built:
         deidentifier=anonymizer,
         reidentifier=anonymizer,
         reader=DicomJsonReader(),
-        router=build_router(settings, registry),
+        router=build_router(settings, registry, sample_key=master.derive("sampling")),
         engine=engine,
         encoder=encoder,
         gate=Gate(),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: As many reasons stand in the line that says why no model fits.
+MOST_REASONS = 8
+
 
 class RunStatus(StrEnum):
     """How one model's run ended."""
@@ -113,5 +116,13 @@ class RoutingDecision:
         """Why no model fits, in one line, or `None` where one does."""
         if self.assignments:
             return None
-        refused = [r.text for r in self.reasons if not r.passed]
-        return "no route: " + ("; ".join(dict.fromkeys(refused)) if refused else "no rule matched")
+        refused: dict[tuple[str, str], str] = {}
+        for reason in self.reasons:
+            # The first condition of a rule that did not hold tells enough.
+            if not reason.passed:
+                refused.setdefault((reason.subject, reason.rule), reason.text)
+        texts = list(dict.fromkeys(refused.values()))
+        if len(texts) > MOST_REASONS:
+            more = len(texts) - MOST_REASONS
+            texts = [*texts[:MOST_REASONS], f"and {more} more reasons (see routes explain)"]
+        return "no route: " + ("; ".join(texts) if texts else "no rule matched")

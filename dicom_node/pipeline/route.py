@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dicom_node.pipeline.study_input import study_input
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 def route(services: Services, study_id: str, version: int) -> RoutingDecision:
     """Decide, and record the decision with every reason."""
-    decision = services.router.route(study_input(services, study_id, version))
+    senders = frozenset(source.source for source in services.index.sources(study_id, version))
+    study = replace(study_input(services, study_id, version), senders=senders)
+    decision = services.router.route(study)
     services.index.set_routing(study_id, version, decision)
     services.audit.record(
         "study.routed",

@@ -22,6 +22,7 @@ class WorkAreaStudy:
     version: int
     instances: Sequence[CatalogEntry]
     reader: Callable[[str], bytes]
+    senders: frozenset[str] = frozenset()
 
     def read(self, sop_instance_uid: str) -> bytes:
         """Part 10 bytes of one instance.

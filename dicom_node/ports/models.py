@@ -29,6 +29,10 @@ class StudyInput(Protocol):
     def instances(self) -> Sequence[CatalogEntry]:
         """All de-identified instances, with their attributes."""
 
+    @property
+    def senders(self) -> frozenset[str]:
+        """Who sent them, as `IncomingInstance.source` has it; empty where it was not asked for."""
+
     def read(self, sop_instance_uid: str) -> bytes:
         """Part 10 bytes of one instance."""
 
@@ -38,6 +42,12 @@ class ModelRouter(Protocol):
 
     def route(self, study: StudyInput) -> RoutingDecision:
         """Apply the rules and record every reason; never raises for odd input."""
+
+    def is_stat(self, headers: Sequence[CatalogEntry], senders: frozenset[str]) -> bool:
+        """Whether a study goes before others, from headers of some of its instances as they were received.
+
+        They are identity: nothing of them is kept or told. Never raises for odd input.
+        """
 
 
 class ModelEngine(Protocol):
@@ -88,8 +98,13 @@ class ResultEncoder(Protocol):
 class OutputGate(Protocol):
     """Checks result objects before they leave."""
 
-    def check(self, results: Sequence[EncodedResult], study: StudyInput) -> dict[str, list[str]]:
-        """Problems by SOP Instance UID; an object with problems is kept back. No entry: it is good."""
+    def check(
+        self, results: Sequence[EncodedResult], study: StudyInput, earlier: Sequence[ResultEntry] = ...
+    ) -> dict[str, list[str]]:
+        """Problems by SOP Instance UID; an object with problems is kept back. No entry: it is good.
+
+        `earlier` is what was published of earlier versions: new reports may refer to it.
+        """
 
     def uids(self, result: EncodedResult) -> frozenset[str]:
         """All UIDs in a result that the standard does not register."""

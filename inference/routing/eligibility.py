@@ -1,67 +1,68 @@
-"""Whether a series is what a rule asks for and what a model's manifest takes, with the reasons."""
+"""Whether a series is what a model's manifest takes, with the reasons."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dicom_node.domain.run import Reason
+from pydicom import uid
+
+from dicom_node.domain.run import Reason, RejectionKind
+from inference.contract import InputKind
 from inference.mr_contrast import Contrast
+from inference.mr_sequence import SequenceType
+from inference.projection import laterality, views
+from inference.routing import wording
+from inference.routing.no_scan import NoScanKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from dicom_node.domain.catalog import CatalogEntry
     from inference.contract import InputRequirements
     from inference.routing.body_part import BodyPartTable
     from inference.routing.series import SeriesFacts
 
-#: Modalities that a reason may name (PS3.3 §C.7.3.1.1.1); others could be anything that a sender wrote.
-_NAMED_MODALITIES = frozenset(
-    {"CR", "CT", "DX", "ES", "IVUS", "KO", "MG", "MR", "NM", "OCT", "OP", "OT", "PR", "PT", "PX", "RF",
-     "RTDOSE", "RTPLAN", "RTSTRUCT", "SC", "SEG", "SM", "SR", "US", "XA", "XC", "DOC", "IO", "OPT",
-     "REG", "ECG"}
+_INPUT, _GEOMETRY = RejectionKind.INPUT, RejectionKind.GEOMETRY
+#: SOP Classes whose instances may hold many frames; in others more than one is a fault.
+_MULTI_FRAME = frozenset(
+    {uid.EnhancedCTImageStorage, uid.EnhancedMRImageStorage, uid.EnhancedMRColorImageStorage,
+     uid.EnhancedPETImageStorage, uid.LegacyConvertedEnhancedCTImageStorage,
+     uid.LegacyConvertedEnhancedMRImageStorage, uid.LegacyConvertedEnhancedPETImageStorage,
+     uid.UltrasoundMultiFrameImageStorage, uid.EnhancedUSVolumeStorage, uid.NuclearMedicineImageStorage,
+     uid.XRayAngiographicImageStorage, uid.XRayRadiofluoroscopicImageStorage, uid.EnhancedXAImageStorage,
+     uid.BreastTomosynthesisImageStorage, uid.XRay3DAngiographicImageStorage,
+     uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+     uid.MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
+     uid.MultiFrameTrueColorSecondaryCaptureImageStorage}
 )  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """A rule: series for which all given conditions hold go to the models.
-
-    Attributes
-    ----------
-    modality, body_part, sop_class
-        Alternatives; empty holds always. Body parts are named as in `inference.routing.body_part`, and
-        what lies inside one of them fits too.
-    models
-        Names of model packages.
-    """
-
-    name: str
-    models: tuple[str, ...]
-    modality: tuple[str, ...] = ()
-    body_part: tuple[str, ...] = ()
-    sop_class: tuple[str, ...] = ()
-    min_instances: int = 1
-
-
-def check_route(route: Route, series: SeriesFacts, table: BodyPartTable) -> tuple[Reason, ...]:
-    """Why a series fits a rule or not: one reason per condition, up to the first that fails."""
-    rule = f"route.{route.name}"
-    return _until_failure(
-        Reason(series.series_instance_uid, rule, passed, text)
-        for passed, text in _route_conditions(route, series, table)
-    )
+#: Whether a requirement is met, in words, and what kind of doubt it is where not.
+_Told = tuple[bool, str, RejectionKind]
 
 
 def check_input(
     needs: InputRequirements, series: SeriesFacts, table: BodyPartTable, model: str
 ) -> tuple[Reason, ...]:
     """Why a model may be tried on a series or not: one reason per requirement, up to the first that fails."""
-    rule = f"model.{model}"
-    return _until_failure(
-        Reason(series.series_instance_uid, rule, passed, text)
-        for passed, text in _input_conditions(needs, series, table)
-    )
+    kept = []
+    for fits, text, kind in _conditions(needs, series, table):
+        kept.append(
+            Reason(series.series_instance_uid, f"model.{model}", fits, text, kind=None if fits else kind)
+        )
+        if not fits:
+            break
+    return tuple(kept)
+
+
+def fitting_images(needs: InputRequirements, entries: Sequence[CatalogEntry]) -> tuple[CatalogEntry, ...]:
+    """The images of a projection series whose own view and side the model takes, unknown ones included.
+
+    A series may hold a frontal and a lateral image. All of them come back where the model asks for neither,
+    or takes volumes.
+    """
+    if needs.kind is not InputKind.IMAGE or not (needs.views or needs.lateralities):
+        return tuple(entries)
+    return tuple(entry for entry in entries if _image_fits(needs, entry))
 
 
 def passed(reasons: Sequence[Reason]) -> bool:
@@ -69,66 +70,86 @@ def passed(reasons: Sequence[Reason]) -> bool:
     return all(reason.passed for reason in reasons)
 
 
-def _until_failure(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    kept = []
-    for reason in reasons:
-        kept.append(reason)
-        if not reason.passed:
-            break
-    return tuple(kept)
-
-
-def _route_conditions(route: Route, series: SeriesFacts, table: BodyPartTable) -> Iterable[tuple[bool, str]]:
-    if route.modality:
-        yield _modality(series, route.modality)
-    if route.sop_class:
-        fits = series.sop_classes <= set(route.sop_class)
-        yield fits, f"the SOP Class is {'' if fits else 'not '}one that the rule names"
-    if route.body_part:
-        yield _body_part(series, route.body_part, table)
-    if route.min_instances > 1:
-        yield _at_least(series.count, route.min_instances)
-
-
-def _input_conditions(
-    needs: InputRequirements, series: SeriesFacts, table: BodyPartTable
-) -> Iterable[tuple[bool, str]]:
-    yield (
-        series.no_scan is None,
-        f"the series is no scan: {series.no_scan}" if series.no_scan else "the series is a scan",
+def _image_fits(needs: InputRequirements, entry: CatalogEntry) -> bool:
+    shown, side = views(entry.attributes), laterality(entry.attributes)
+    return (not needs.views or not shown or bool(shown & set(needs.views))) and (
+        not needs.lateralities or side is None or side in needs.lateralities
     )
-    yield _modality(series, needs.modalities)
+
+
+def _conditions(needs: InputRequirements, series: SeriesFacts, table: BodyPartTable) -> Iterator[_Told]:
+    yield _scan(needs, series)
+    yield *wording.modality(series, needs.modalities), _INPUT
     fits = series.sop_classes <= set(needs.sop_classes)
-    yield fits, f"the images' SOP Class is {'' if fits else 'not '}one that the model takes"
-    yield not series.multi_frame, f"the images are {'multi' if series.multi_frame else 'single'}-frame"
+    yield fits, f"the images' SOP Class is {'' if fits else 'not '}one that the model takes", _INPUT
+    frames_fit = not series.multi_frame or series.sop_classes <= _MULTI_FRAME
+    yield frames_fit, f"the images are {'multi' if series.multi_frame else 'single'}-frame", _GEOMETRY
+    if series.colour:
+        yield (
+            needs.colour,
+            f"the images are in colour, the model takes {'' if needs.colour else 'no '}such",
+            _INPUT,
+        )
     if needs.body_parts:
-        yield _body_part(series, needs.body_parts, table)
-    yield _at_least(series.count, needs.min_slices)
-    yield series.count <= needs.max_slices, f"{series.count} images, at most {needs.max_slices} are taken"
-    yield _spacing(series, needs.spacing_mm)
-    if needs.contrast is not None:
-        yield _contrast(series.contrast, needs.contrast)
+        yield *wording.body_part(series, needs.body_parts, table), _INPUT
+    yield *wording.at_least(series.count, needs.min_slices), _GEOMETRY
+    most = needs.max_slices
+    yield series.count <= most, f"{wording.images(series.count)}, at most {most} are taken", _GEOMETRY
+    if needs.kind is not InputKind.IMAGE:
+        yield *_spacing(series, needs.spacing_mm), _GEOMETRY
+    yield from _kinds(needs, series)
     if needs.min_age_years is not None:
-        yield _age(series.age_years, needs.min_age_years)
+        yield *_age(series.age_years, needs.min_age_years), _INPUT
 
 
-def _modality(series: SeriesFacts, wanted: Sequence[str]) -> tuple[bool, str]:
-    named = series.modality if series.modality in _NAMED_MODALITIES else "unknown"
-    return series.modality in wanted, f"modality {named}, wanted: {' or '.join(wanted)}"
+def _kinds(needs: InputRequirements, series: SeriesFacts) -> Iterator[_Told]:
+    """Requirements that a series meets too where nothing is known: then the pixels decide."""
+    if needs.contrast is not None:
+        yield *_contrast(series.contrast, needs.contrast), _INPUT
+    sequence, kernel = series.sequence, series.kernel
+    told: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
+        ("sequence", None if sequence is None else sequence.kind.value, needs.sequences),
+        ("kernel", None if kernel is None else kernel.kind, needs.kernels),
+        ("orientation", None if series.orientation == "unknown" else series.orientation, needs.orientations),
+        ("side", series.side, needs.lateralities),
+    )
+    for name, found, wanted in told:
+        if wanted:
+            fits = found is None or found in wanted or (name == "side" and found == "B")
+            yield fits, _known(name, found, wanted), _INPUT
+    if needs.views:
+        fits = not series.views or bool(series.views & set(needs.views))
+        yield fits, _known("view", " or ".join(sorted(series.views)) or None, needs.views), _INPUT
+    if needs.contrast_agent is not None:
+        fits, text = wording.agent(series.agent, needs.contrast_agent)
+        yield fits or series.agent.given is None, text, _INPUT
 
 
-def _body_part(series: SeriesFacts, wanted: Sequence[str], table: BodyPartTable) -> tuple[bool, str]:
-    regions = [part.term if (part := table.named(name)) else name for name in wanted]
-    asked = " or ".join(dict.fromkeys(regions))
-    if series.body_part is None:
-        return False, f"body part unknown, wanted: {asked}"
-    found = series.body_part
-    fits = any(table.lies_in(found.term, region) for region in regions)
-    return fits, f"body part {found.term} (from {found.source}), wanted: {asked}"
+def _known(name: str, found: str | None, wanted: Sequence[str]) -> str:
+    asked = " or ".join(wanted)
+    if found is None:
+        return f"{name} not told by the images, {asked} is wanted: the pixels decide"
+    return f"{name} {found}, wanted: {asked}"
 
 
-def _at_least(count: int, least: int) -> tuple[bool, str]:
-    return count >= least, f"{count} image{'' if count == 1 else 's'}, at least {least} are needed"
+def _scan(needs: InputRequirements, series: SeriesFacts) -> _Told:
+    why = series.no_scan
+    if why is None:
+        return True, "the series is a scan", _INPUT
+    sequence = None if series.sequence is None else series.sequence.kind
+    maps = {SequenceType.ADC, SequenceType.PERFUSION, SequenceType.DWI, SequenceType.SWI}
+    if why.kind is NoScanKind.COMPUTED and sequence in maps and sequence.value in needs.sequences:
+        return True, f"the series is a computed map ({sequence.value}), as the model takes it", _INPUT
+    if why.kind is NoScanKind.SECONDARY and set(needs.sop_classes) & _CAPTURES & series.sop_classes:
+        return True, "the images are captures, as the model takes them", _INPUT
+    return False, f"the series is no scan: {why.text}", _INPUT
+
+
+#: A model that names these takes pictures that were captured elsewhere.
+_CAPTURES = frozenset(
+    {uid.SecondaryCaptureImageStorage, uid.MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
+     uid.MultiFrameTrueColorSecondaryCaptureImageStorage}
+)  # fmt: skip
 
 
 def _spacing(series: SeriesFacts, allowed: tuple[float, float]) -> tuple[bool, str]:

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING
 
 from dicom_node.domain.errors import NotFound
 from dicom_node.domain.run import Assignment, Reason, RoutingDecision
-from inference.mr_contrast import Contrast
 from inference.routing.body_part import BodyPartTable
-from inference.routing.eligibility import Route, check_input, check_route, passed
-from inference.routing.series import group_series
+from inference.routing.choice import best_first, explain_choice
+from inference.routing.dependencies import Dependencies
+from inference.routing.eligibility import check_input, passed
+from inference.routing.rule import Route, check_route, is_sampled
+from inference.routing.series import describe, group_series
+from inference.routing.urgency import is_stat
+from inference.routing.wording import NAMED_MODALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dicom_node.domain.catalog import CatalogEntry
     from dicom_node.ports.models import StudyInput
-    from inference.contract import ModelManifest
     from inference.registry import ModelRegistry
     from inference.routing.series import SeriesFacts
 
@@ -24,29 +28,43 @@ __all__ = ["Route", "Router"]
 
 
 class Router:
-    """`ports.ModelRouter` by rules: each rule sends the best of its matching series to its models."""
+    """`ports.ModelRouter` by rules: each rule sends the best of its matching series to its models.
 
-    def __init__(self, registry: ModelRegistry, routes: Sequence[Route]) -> None:
+    Parameters
+    ----------
+    sample_key
+        Decides which studies a rule with a sample takes; `None` takes all and says so (a dry run).
+    """
+
+    def __init__(
+        self, registry: ModelRegistry, routes: Sequence[Route], *, sample_key: bytes | None = None
+    ) -> None:
         self._registry = registry
         self._routes = tuple(routes)
+        self._sample_key = sample_key
         self._table = BodyPartTable()
 
     def route(self, study: StudyInput) -> RoutingDecision:
         """Apply the rules and record every reason; never raises for odd input."""
         all_series = group_series(study.instances, self._table)
-        reasons: list[Reason] = []
+        reasons = [_facts(series) for series in all_series]
+        dependencies = Dependencies(self._registry, self._table, all_series)
         assignments: dict[tuple[str, str], Assignment] = {}
+        left = list(all_series)
         for route in self._routes:
+            if not self._takes(route, study.study_instance_uid, reasons):
+                continue
             matching = []
-            for series in all_series:
-                told = check_route(route, series, self._table)
+            for series in left:
+                told = check_route(route, series, self._table, senders=study.senders)
                 reasons += told
                 if passed(told):
                     matching.append(series)
             for name in route.models:
-                assignment = self._assign(route, name, matching, reasons)
-                if assignment is not None:
-                    assignments.setdefault((name, assignment.series_instance_uid), assignment)
+                for made in self._assign(route, name, matching, dependencies, reasons):
+                    assignments.setdefault((made.model, made.series_instance_uid), made)
+            if route.stop:
+                left = [series for series in left if series not in matching]
         return RoutingDecision(
             assignments=tuple(assignments.values()),
             reasons=tuple(reasons),
@@ -54,48 +72,53 @@ class Router:
             body_part=_body_part(all_series),
         )
 
+    def is_stat(self, headers: Sequence[CatalogEntry], senders: frozenset[str]) -> bool:
+        """See `ports.ModelRouter.is_stat`."""
+        return is_stat(headers, senders, self._routes, self._table)
+
+    def _takes(self, route: Route, study_instance_uid: str, reasons: list[Reason]) -> bool:
+        if route.sample >= 1:
+            return True
+        rule, share = f"route.{route.name}", f"a sample of {route.sample:.4g} of all studies"
+        if self._sample_key is None:
+            reasons.append(Reason("study", rule, True, f"the rule takes {share}; a dry run takes every one"))
+            return True
+        taken = is_sampled(route, study_instance_uid, self._sample_key)
+        text = f"the study is {'' if taken else 'not '}in the rule's sample ({share})"
+        reasons.append(Reason("study", rule, taken, text))
+        return taken
+
     def _assign(
-        self, route: Route, model: str, matching: Sequence[SeriesFacts], reasons: list[Reason]
-    ) -> Assignment | None:
+        self,
+        route: Route,
+        model: str,
+        matching: Sequence[SeriesFacts],
+        dependencies: Dependencies,
+        reasons: list[Reason],
+    ) -> list[Assignment]:
         try:
             manifest = self._registry.get(model)
         except NotFound as exc:
             reasons.append(Reason(model, f"route.{route.name}", passed=False, text=str(exc)))
-            return None
+            return []
         eligible = []
         for series in matching:
             told = check_input(manifest.input, series, self._table, model)
             reasons += told
             if passed(told):
                 eligible.append(series)
-        if not eligible:
-            return None
-        best = min(eligible, key=lambda series: _rank(series, manifest))
-        reasons += [_choice(series, best, model, route) for series in eligible]
-        return Assignment(model, manifest.version, best.series_instance_uid, route.name)
+        ranked = best_first(manifest.input, eligible)
+        taken = ranked if route.every_series else ranked[:1]
+        reasons += explain_choice(manifest.input, ranked, taken, f"choice.{route.name}.{model}")
+        made: list[Assignment] = []
+        for series in taken:
+            made += dependencies.assign(manifest, series, route.name, reasons)
+        return made
 
 
-def _rank(series: SeriesFacts, manifest: ModelManifest) -> tuple[float | str, ...]:
-    """Smaller is better: what the model was made for first, then resolution, then a stable order."""
-    known_contrast = series.contrast is not Contrast.UNKNOWN or manifest.input.contrast is None
-    return (
-        0 if known_contrast else 1,
-        1 if series.contrast_agent else 0,
-        0 if series.original else 1,
-        0 if series.three_dimensional else 1,
-        round(max(series.slice_spacing_mm or 99.0, series.pixel_spacing_mm or 99.0), 1),
-        -series.count,
-        series.series_instance_uid,
-    )
-
-
-def _choice(series: SeriesFacts, best: SeriesFacts, model: str, route: Route) -> Reason:
-    chosen = series is best
-    text = (
-        f"{'chosen' if chosen else 'another series fits better'}: {series.count} {series.orientation} images,"
-        f" {series.slice_spacing_mm or 0:.2f} mm apart, weighting {series.contrast.value}"
-    )
-    return Reason(series.series_instance_uid, f"choice.{route.name}.{model}", chosen, text)
+def _facts(series: SeriesFacts) -> Reason:
+    named = series.modality if series.modality in NAMED_MODALITIES else "modality unknown"
+    return Reason(series.series_instance_uid, "series", True, f"{named}, {describe(series)}")
 
 
 def _body_part(all_series: Sequence[SeriesFacts]) -> str | None:

@@ -12,6 +12,7 @@ from inference.preprocess.frames import Frame
 from inference.preprocess.geometry import plane_of, stack_planes
 from inference.preprocess.orientation import closest_axes
 from inference.registry import ModelRegistry
+from inference.routing.condition import Condition
 from inference.routing.router import Route, Router
 
 AXES = [np.array(v, dtype=float) for v in itertools.chain(np.eye(3), -np.eye(3))]
@@ -76,7 +77,7 @@ def test_the_router_decides_on_any_attributes_and_never_raises(odd):
     study = study_of(mr_slices(PHANTOM[: len(odd)]))
     for entry, attributes in zip(study.instances, odd, strict=True):
         entry.attributes.update(attributes)
-    routes = (Route("r", ("mr-brain-extraction",), modality=("MR",), body_part=("HEAD",)),)
+    routes = (Route("r", ("mr-brain-extraction",), Condition(modality=("MR",), body_part=("HEAD",))),)
     decision = Router(REGISTRY, routes).route(study)
     assert isinstance(decision, RoutingDecision)
     assert decision.assignments == ()

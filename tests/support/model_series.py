@@ -33,6 +33,7 @@ class MemoryStudy:
     version: int
     instances: tuple
     data: dict
+    senders: frozenset = frozenset()
 
     def read(self, sop_instance_uid):
         return self.data[sop_instance_uid]

@@ -8,10 +8,11 @@ from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, SecondaryCapture
 
 from inference.registry import ModelRegistry
 from inference.routing.body_part import BodyPartTable
+from inference.routing.condition import Condition
 from inference.routing.explain import explain
 from inference.routing.router import Route, Router
 
-BRAIN = Route("mr-brain", ("mr-brain-extraction",), modality=("MR",), body_part=("BRAIN", "HEAD"))
+BRAIN = Route("mr-brain", ("mr-brain-extraction",), Condition(modality=("MR",), body_part=("BRAIN", "HEAD")))
 MODEL = "mr-brain-extraction"
 #: pydicom warns where a test writes what a site must not, but does.
 ODD_VALUES = pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
@@ -132,7 +133,7 @@ def test_a_series_without_contrast_agent_is_preferred(decide):
 
 
 def test_two_rules_that_choose_the_same_run_it_once(decide):
-    again = Route("again", (MODEL,), modality=("MR",))
+    again = Route("again", (MODEL,), Condition(modality=("MR",)))
     assert len(decide(series(), routes=(BRAIN, again)).assignments) == 1
 
 
@@ -142,9 +143,9 @@ def test_a_rule_that_names_a_model_that_is_not_there_says_so(decide):
 
 
 def test_a_rule_may_ask_for_sop_class_and_number_of_instances(decide):
-    wants_ct = Route("ct", (MODEL,), sop_class=(CTImageStorage,))
+    wants_ct = Route("ct", (MODEL,), Condition(sop_class=(CTImageStorage,)))
     assert "not one that the rule names" in decide(series(), routes=(wants_ct,)).rejection
-    wants_many = Route("many", (MODEL,), min_instances=100)
+    wants_many = Route("many", (MODEL,), Condition(min_instances=100))
     assert decide(series(), routes=(wants_many,)).rejection == "no route: 24 images, at least 100 are needed"
 
 
@@ -177,7 +178,7 @@ def test_the_decision_is_explained_for_people(decide):
         ({"BodyPartExamined": "TO BE DEFINED", "ProtocolName": "t1_mprage_brain"}, "BRAIN"),
         ({"BodyPartExamined": "", "SeriesDescription": "Tête 3D"}, "HEAD"),
         ({"BodyPartExamined": "", "StudyDescription": "MR femoral head left"}, "HIP"),
-        ({"BodyPartExamined": "", "StudyDescription": "MR Kniegelenk"}, None),
+        ({"BodyPartExamined": "", "StudyDescription": "MR Kniegelenk"}, "KNEE"),
         ({"BodyPartExamined": "LSPINE", "StudyDescription": "MR Head"}, "LSPINE"),
     ],
 )
