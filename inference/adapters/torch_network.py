@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +100,10 @@ def read_torchscript(path: Path, device: str) -> Any:
     InvalidModelPackage
     """
     try:
-        return torch.jit.load(str(path), map_location=torch.device(device))
+        with warnings.catch_warnings():
+            # torch asks for torch.export instead; the files that people have are TorchScript.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return torch.jit.load(str(path), map_location=torch.device(device))
     except (RuntimeError, ValueError, OSError) as exc:
         raise InvalidModelPackage(
             f"{path.name} is no TorchScript file; write it with torch.jit.trace(...).save(...)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -89,7 +90,10 @@ def read_file(path: Path, *, trusted: bool) -> Any:
         except (SafetensorError, OSError) as exc:
             raise InvalidModelPackage(f"{path.name} is no safetensors file ({type(exc).__name__})") from exc
     try:
-        return torch.load(path, map_location="cpu", weights_only=not trusted)
+        with warnings.catch_warnings():
+            # Of the pickle's protocol; whatever it is, the file loads or the error says so.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=not trusted)
     except pickle.UnpicklingError as exc:
         if trusted:
             raise InvalidModelPackage(f"{path.name} is no file that torch.save wrote") from exc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +14,7 @@ from monai.inferers import SimpleInferer
 from monai.transforms import Compose
 
 from dicom_node.domain.errors import InvalidModelPackage
+from inference.adapters.bundle.given import Given
 from inference.adapters.bundle.layout import read_config
 from inference.adapters.bundle.older import modernised
 
@@ -23,14 +25,13 @@ if TYPE_CHECKING:
 
 #: Components that write files: results go to the node instead.
 WRITERS = re.compile(r"^(?:Save|Write)\w*$|Saver\w*$|Writer\w*$")
-#: Transforms that load a file, and what of them matters where none is loaded: a reader need not be installed.
-LOADERS = frozenset({"LoadImage", "LoadImaged", "LoadImageD", "LoadImageDict"})
-LOADER_KEYS = frozenset(
+#: Transforms that load a file, and the arguments of theirs that `Given` takes.
+LOADERS = frozenset({"LoadImaged", "LoadImageD", "LoadImageDict"})
+GIVEN = f"{Given.__module__}.{Given.__qualname__}"
+GIVEN_KEYS = frozenset(
     {
-        "_target_",
         "_disabled_",
         "_requires_",
-        "_desc_",
         "keys",
         "image_only",
         "ensure_channel_first",
@@ -86,7 +87,9 @@ class BundleConfig:
         if identifier not in self._parser:
             return default
         try:
-            with contextlib.chdir(self._root):
+            with contextlib.chdir(self._root), warnings.catch_warnings():
+                # What foreign code is warned of is its author's to mend.
+                warnings.simplefilter("ignore")
                 return self._parser.get_parsed_content(identifier)
         except Exception as exc:  # it is foreign code, which may raise anything
             raise InvalidModelPackage(
@@ -109,10 +112,15 @@ class BundleConfig:
     def transforms(self, identifier: str) -> Compose:
         """`preprocessing` or `postprocessing`; empty where there is none."""
         found = self.made(identifier)
-        if isinstance(found, Compose):
-            found.transforms = tuple(t for t in found.transforms if not WRITERS.search(type(t).__name__))
-            return found
-        return Compose([] if found is None else found)
+        compose = found if isinstance(found, Compose) else Compose([] if found is None else found)
+        compose.transforms = tuple(t for t in compose.transforms if not WRITERS.search(type(t).__name__))
+        for transform in compose.transforms:
+            if type(transform).__name__.startswith("LoadImage"):
+                raise InvalidModelPackage(
+                    f"bundle: {identifier} loads its file in a way that the node cannot feed"
+                    f" ({type(transform).__name__}); write it as a component LoadImaged"
+                )
+        return compose
 
     def checkpoint_loaders(self) -> Iterator[str]:
         """Identifiers of the components that load weights and are not switched off."""
@@ -146,8 +154,9 @@ def _tame(config: Any) -> None:
             if WRITERS.search(target.rpartition(".")[2]):
                 config["_disabled_"] = True
             if target.rpartition(".")[2] in LOADERS:
-                for key in config.keys() - LOADER_KEYS:
+                for key in config.keys() - GIVEN_KEYS:
                     del config[key]
+                config["_target_"] = GIVEN
             if config.get("pretrained") is True:
                 config["pretrained"] = False
         for value in config.values():

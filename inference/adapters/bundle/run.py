@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from monai.data import MetaTensor, decollate_batch, list_data_collate
-from monai.transforms import Compose, EnsureChannelFirst, LoadImage, LoadImaged
 
 from dicom_node.domain.errors import InferenceFailed, InvalidModelPackage
 from inference.adapters.bundle.config import SEPARATOR
+from inference.adapters.bundle.given import Given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from monai.transforms import Compose
 
     from inference.adapters.bundle.config import BundleConfig
 
@@ -48,27 +51,6 @@ class BundleOutput:
     discrete: bool = False
 
 
-class Given:
-    """Stands where a bundle loads its file: the image is there already."""
-
-    def __init__(self, loader: LoadImaged) -> None:
-        inner = loader._loader  # noqa: SLF001  there is no other way to ask it
-        self._keys = tuple(loader.keys)
-        self._channel_first = bool(inner.ensure_channel_first)
-        self._with_meta = not inner.image_only
-        self._postfixes = tuple(loader.meta_key_postfix)
-
-    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """What the loader would have made of the image."""
-        item = dict(data)
-        for key, postfix in zip(self._keys, self._postfixes, strict=True):
-            if self._channel_first:
-                item[key] = EnsureChannelFirst()(item[key])
-            if self._with_meta:
-                item[f"{key}_{postfix}"] = dict(item[key].meta)
-        return item
-
-
 class BundleRunner:
     """A loaded bundle, asked for one image at a time.
 
@@ -82,7 +64,7 @@ class BundleRunner:
         self._device = torch.device(device)
         self._network = network
         self._preprocessing = config.transforms("preprocessing")
-        self._image_key = _feed(self._preprocessing, config.made("image_key"))
+        self._image_key = _image_key(self._preprocessing, config.made("image_key"))
         self._inferer = config.inferer()
         self._postprocessing = config.transforms("postprocessing")
         collate = config.made(f"dataloader{SEPARATOR}collate_fn")
@@ -99,6 +81,12 @@ class BundleRunner:
         image
             As `LoadImaged` would have loaded it; see `inference.adapters.bundle.grid`.
         """
+        with warnings.catch_warnings():
+            # What foreign code is warned of is its author's to mend.
+            warnings.simplefilter("ignore")
+            return self._run(image)
+
+    def _run(self, image: MetaTensor) -> BundleOutput:
         item = self._preprocessing({self._image_key: image})
         if isinstance(item, list):
             raise InferenceFailed("the bundle's preprocessing cuts the image into several; one is needed")
@@ -146,21 +134,13 @@ class BundleRunner:
         return BundleOutput(final, soft, raw, image, activated, discrete)
 
 
-def _feed(preprocessing: Compose, named: Any) -> str:
-    """Put the image where the bundle would load it; the key that it is fed under."""
-    loaders = [t for t in preprocessing.transforms if isinstance(t, LoadImaged | LoadImage)]
-    if any(isinstance(loader, LoadImage) for loader in loaders):
-        raise InvalidModelPackage(
-            "bundle: its preprocessing has no names for its data (LoadImage, not LoadImaged)"
-        )
-    keys = {str(key) for loader in loaders for key in loader.keys}
+def _image_key(preprocessing: Compose, named: Any) -> str:
+    """The key that the preprocessing wants the image under."""
+    keys = {key for t in preprocessing.transforms if isinstance(t, Given) for key in t.keys}
     if len(keys) > 1:
         raise InvalidModelPackage(
             f"bundle: it loads {len(keys)} files ({', '.join(sorted(keys))}); the node gives one series"
         )
-    preprocessing.transforms = tuple(
-        Given(t) if isinstance(t, LoadImaged) else t for t in preprocessing.transforms
-    )
     return keys.pop() if keys else str(named or "image")
 
 
