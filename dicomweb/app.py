@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
+from dicom_node.pipeline.senders import OpenSenders
 from dicomweb.capabilities.router import create_capabilities_router
 from dicomweb.capabilities.studies import studies_transactions
 from dicomweb.capabilities.worklist import worklist_transactions
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from dicom_node.pipeline.worklist import WorklistService
     from dicom_node.ports.catalog import Catalog
-    from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.ingest import Receiver, Senders
     from dicom_node.ports.operation import Metrics
 
 
@@ -60,6 +61,7 @@ def create_router(
     uploads: UploadLimits | None = None,
     worklist: WorklistService | None = None,
     worklist_hosts: Collection[str] = (),
+    senders: Senders | None = None,
 ) -> DicomwebRouter:
     """All DICOMweb resources.
 
@@ -79,6 +81,8 @@ def create_router(
         Work items; `None`: this node has none.
     worklist_hosts
         Host names besides loopback ones under which work items can be reached.
+    senders
+        Is told which studies a STOW-RS request brings while it is open.
     """
     cache = InstanceCache(open_blob, cache_bytes)
     retrieve = RetrieveService(catalog, cache)
@@ -87,7 +91,7 @@ def create_router(
     limits = uploads or UploadLimits(max_upload_bytes)
     # What is asked for a thousand times comes first: routes are tried one after the other.
     services = _joined(
-        create_stow_router(StoreService(receiver), metrics, limits),
+        create_stow_router(StoreService(receiver), metrics, limits, senders or OpenSenders()),
         create_wado_router(retrieve, metrics),
         create_rendered_router(retrieve, metrics, agent),
         create_qido_router(search, metrics),

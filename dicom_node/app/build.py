@@ -19,12 +19,14 @@ from dicom_node.app.receivers import build_receivers
 from dicom_node.app.reconcile import build_background
 from dicom_node.app.retention import expire_results
 from dicom_node.app.services import build_services
+from dicom_node.app.single_image import build_single_image
 from dicom_node.app.workflow_url import workflow_url
 from dicom_node.app.worklist import build_input_source, build_worklist_work
 from dicom_node.domain.study import Completion
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
 from dicom_node.pipeline.receive import ReceiveStage
+from dicom_node.pipeline.senders import OpenSenders
 from dicom_node.pipeline.tally import ArrivalTally
 from dicom_node.pipeline.workflow import Pipeline
 from dicom_node.storage.sealed_file import SealedFile
@@ -64,6 +66,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         compute_slots=max(1, (os.cpu_count() or 2) // 2),
         hook=hook,
     )
+    senders = OpenSenders()
     monitor = CompletionMonitor(
         services.index,
         services.clock,
@@ -71,6 +74,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         quiet_s=settings.completion.quiet_s,
         held=lambda study_id: pulls.holds(study_id),
         counts=build_sender_counts(settings, built),
+        brought=senders.bring,
+        max_wait_s=settings.completion.max_wait_s,
     )
     tally = ArrivalTally(services.ledger)
     receiver = ReceiveStage(
@@ -83,7 +88,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         tally=tally,
     )
     pulls = build_pulls(settings, built, receiver, partial(monitor.complete, why=Completion.PULL))
-    scp = build_receivers(settings, built.metrics)
+    scp = build_receivers(settings, built.metrics, senders)
     built.metrics.watch("connections", "DICOM connections that are open", scp.open, "state")
     built.metrics.watch(
         "studies",
@@ -103,6 +108,8 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
     )
     dispatcher, desk = build_deliveries(services, pipeline, built.metrics)
 
+    single_images = build_single_image(settings, built)
+
     def install_viewer(app: FastAPI) -> None:
         install(
             app,
@@ -110,6 +117,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             pseudonymizer=built.uids,
             audit=services.audit,
             receiver=receiver,
+            senders=senders,
             review=built.review,
             complete=monitor.complete,
             pulls=pulls,
@@ -117,6 +125,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
             notifier=built.notifier,
             ledger=services.ledger,
             reconciliation=built.reconciliation,
+            single_images=single_images,
             ohif_dir=standard_folders(settings.node.data_dir)[-1],
             catalog=services.catalog,
             node_info=NodeInfo(
@@ -126,6 +135,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
                 dimse_host=settings.dimse.host,
                 dimse_port=lambda: scp.port,
                 models=tuple((name, model.version) for name, model in sorted(built.registry.models.items())),
+                tries_images=single_images is not None,
                 disk_note=built.watermark.note,
                 ledger_note=reconciler.note,
             ),
@@ -134,6 +144,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
     http = create_http_app(
         dicomweb_router=create_router(
             receiver=receiver,
+            senders=senders,
             catalog=services.catalog,
             open_blob=services.stores.open,
             metrics=built.metrics,

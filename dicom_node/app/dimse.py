@@ -22,6 +22,7 @@ def build_scp(
     *,
     limits: Limits | None = None,
     ended: Callable[[Caller], None] | None = None,
+    brought: Callable[[Caller, str], None] | None = None,
 ) -> StorageScp:
     """The server, not started: in the main process, or in a receiver process that is handed connections.
 
@@ -31,6 +32,8 @@ def build_scp(
         Counts callers over all processes; `None`: this one is the only one.
     ended
         Called when a connection that was handed over is done.
+    brought
+        See `StorageScp`.
     """
     dimse = settings.dimse
     tls = build_tls(dimse)
@@ -52,4 +55,5 @@ def build_scp(
         tls_port=None if dimse.tls is None else dimse.tls.port,
         tls=None if tls is None else tls.secure,
         ended=ended,
+        brought=brought,
     )

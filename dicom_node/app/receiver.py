@@ -6,7 +6,6 @@ channel. It ends when it is told to, and at once when the main process is gone.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import itertools
 import os
@@ -49,6 +48,8 @@ class ReceiverProcess:
         self._numbers = itertools.count()
         self._questions: dict[int, Future[Any]] = {}
         self._stopping = False
+        #: What the main process knows that each connection has brought.
+        self._told: dict[Caller, set[str]] = {}
 
     def ask(self, what: str, **facts: str | int | float | bool | None) -> Any:
         """Have the main process decide something that holds over all receivers; see `receiver_pool.Desk`.
@@ -80,7 +81,7 @@ class ReceiverProcess:
         structlog.configure(cache_logger_on_first_use=True)
         edge = build_edge(settings, self._metrics)
         limits = AskedLimits(self.ask, build_limits(settings.dimse))
-        scp = build_scp(settings, edge, limits=limits, ended=self._ended)
+        scp = build_scp(settings, edge, limits=limits, ended=self._ended, brought=self._brought)
         scp.open()
         # What is there now stays: the collector need not walk it again.
         gc.collect()
@@ -92,9 +93,16 @@ class ReceiverProcess:
             # Nobody is left who would count, log or restart: what is not acknowledged will be sent again.
             os._exit(1)
 
+    def _brought(self, caller: Caller, study_id: str) -> None:
+        """Tell the main process of the first instance of each study; in the thread of its association."""
+        told = self._told.setdefault(caller, set())
+        if study_id not in told:
+            told.add(study_id)
+            self._channel.tell({"kind": "brought", "address": caller, "study": study_id})
+
     def _ended(self, caller: Caller) -> None:
-        with contextlib.suppress(OSError):  # the main process is gone, or stopped waiting
-            self._channel.send({"kind": "ended", "address": caller})
+        self._told.pop(caller, None)
+        self._channel.tell({"kind": "ended", "address": caller})
 
     def _handle(self, message: dict[str, Any], scp: StorageScp, edge: DimseEdge) -> None:
         if message["kind"] == "connection":

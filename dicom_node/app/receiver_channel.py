@@ -62,6 +62,14 @@ class Channel:
                 data = data[sent:]
             self._socket.sendall(data)
 
+    def tell(self, message: dict[str, Any], connection: socket.socket | None = None) -> bool:
+        """Send; False where the other end is gone, which whoever receives notices as well."""
+        try:
+            self.send(message, connection)
+        except OSError:
+            return False
+        return True
+
     def receive(self) -> dict[str, Any] | None:
         """The next message; `None` when the other end is gone."""
         while (message := self._next()) is None:

@@ -22,6 +22,7 @@ from dicom_node.dimse.listener import Listener
 from dicom_node.dimse.refusals import Refusals
 from dicom_node.domain.errors import InternalError, StorageFailure
 from dicom_node.observability.relayed_metrics import replay
+from dicom_node.pipeline.senders import OpenSenders
 
 if TYPE_CHECKING:
     import socket
@@ -82,14 +83,24 @@ class ReceiverPool:
         Where the receivers' figures are added up.
     desk
         Answers the receivers' questions; None: counts callers for them.
+    senders
+        Is told who brings which study.
     """
 
-    def __init__(self, settings: Settings, count: int, metrics: Metrics, desk: Desk | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        count: int,
+        metrics: Metrics,
+        desk: Desk | None = None,
+        senders: OpenSenders | None = None,
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._limits = build_limits(settings.dimse)
         self._refusals = Refusals(metrics)
         self._desk: Desk = desk or LimitsDesk(self._limits)
+        self._senders = senders or OpenSenders()
         self._listener = Listener(settings.dimse.host, listening_ports(settings.dimse))
         self._receivers = [_Receiver(number) for number in range(count)]
         self._changed = threading.Condition()
@@ -99,12 +110,12 @@ class ReceiverPool:
     @property
     def port(self) -> int:
         """The port that the node listens on, without TLS where there are two."""
-        return self._listener.port("plain" if self._listener.listens("plain") else "tls")
+        return self._listener.port
 
     @property
     def tls_port(self) -> int | None:
         """The port that the node listens on with TLS."""
-        return self._listener.port("tls") if self._listener.listens("tls") else None
+        return self._listener.tls_port
 
     def open(self) -> dict[str, float]:
         """See `limits.CountedLimits.open`."""
@@ -161,7 +172,7 @@ class ReceiverPool:
             channels = [receiver.channel for receiver in self._receivers if receiver.channel is not None]
         self._listener.stop()
         for channel in channels:
-            _tell(channel, {"kind": "stop"})
+            channel.tell({"kind": "stop"})
         deadline = time.monotonic() + _STOP_S
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -180,7 +191,7 @@ class ReceiverPool:
                 return
             while (receiver := self._choose(caller)) is not None:
                 channel = receiver.channel
-                if channel is not None and _tell(channel, message, connection):
+                if channel is not None and channel.tell(message, connection):
                     return
                 with self._changed:  # it is dying; its supervisor will see that too
                     receiver.is_ready = False
@@ -231,9 +242,9 @@ class ReceiverPool:
             with self._changed:
                 receiver.process, receiver.channel = process, channel
             # Not in the arguments, which every user of the machine can read.
-            _tell(channel, {"kind": "settings", "settings": self._settings.model_dump(mode="json")})
+            channel.tell({"kind": "settings", "settings": self._settings.model_dump(mode="json")})
             if self._stopping.is_set():
-                _tell(channel, {"kind": "stop"})
+                channel.tell({"kind": "stop"})
             while (message := channel.receive()) is not None:
                 self._handle(receiver, channel, message)
         finally:
@@ -243,7 +254,7 @@ class ReceiverPool:
                 receiver.is_ready = False
                 lost, receiver.connections = receiver.connections, set()
             for caller in lost:
-                self._limits.release(caller)
+                self._gone(caller)
             self._desk.forget(receiver.number)
         status = process.wait()
         receiver.process = None
@@ -257,7 +268,10 @@ class ReceiverPool:
             host, port = message["address"]
             with self._changed:
                 receiver.connections.discard((host, port))
-            self._limits.release((host, port))
+            self._gone((host, port))
+        elif kind == "brought":
+            host, port = message["address"]
+            self._senders.brought((host, port), message["study"])
         elif kind == "question":
             self._answer(receiver, channel, message)
         elif kind == "ready":
@@ -266,19 +280,14 @@ class ReceiverPool:
                 self._changed.notify_all()
             log.info("receiver.ready", name=str(receiver.number))
 
+    def _gone(self, caller: Caller) -> None:
+        self._limits.release(caller)
+        self._senders.gone(caller)
+
     def _answer(self, receiver: _Receiver, channel: Channel, message: dict[str, Any]) -> None:
         answer = {"kind": "answer", "number": message["number"]}
         try:
             answer["value"] = self._desk.answer(receiver.number, message["what"], message["facts"])
         except Exception as exc:  # noqa: BLE001 - one bad question must not end a receiver
             log.error("receiver.question-failed", name=message["what"], reason=str(InternalError.of(exc)))
-        _tell(channel, answer)
-
-
-def _tell(channel: Channel, message: dict[str, Any], connection: socket.socket | None = None) -> bool:
-    """Send; False where the process is gone, which its supervisor notices as well."""
-    try:
-        channel.send(message, connection)
-    except OSError:
-        return False
-    return True
+        channel.tell(answer)

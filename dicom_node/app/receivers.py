@@ -15,6 +15,7 @@ from dicom_node.app.receiver_edge import build_edge
 from dicom_node.app.receiver_pool import ReceiverPool
 
 if TYPE_CHECKING:
+    from dicom_node.pipeline.senders import OpenSenders
     from dicom_node.ports.operation import Metrics
     from dicom_node.settings import Settings
 
@@ -27,10 +28,12 @@ _MOST = 8
 class ReceivingHere:
     """The DIMSE side in the main process."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, senders: OpenSenders) -> None:
         self._edge = build_edge(settings, metrics)
         self._limits = build_limits(settings.dimse)
-        self._scp = build_scp(settings, self._edge, limits=self._limits)
+        self._scp = build_scp(
+            settings, self._edge, limits=self._limits, ended=senders.gone, brought=senders.brought
+        )
 
     @property
     def port(self) -> int:
@@ -65,8 +68,15 @@ class ReceivingHere:
         self._edge.close()
 
 
-def build_receivers(settings: Settings, metrics: Metrics) -> ReceivingHere | ReceiverPool:
+def build_receivers(
+    settings: Settings, metrics: Metrics, senders: OpenSenders
+) -> ReceivingHere | ReceiverPool:
     """What `dimse.receivers` asks for, not started; says loudly what is open further than it looks.
+
+    Parameters
+    ----------
+    senders
+        Is told who brings which study.
 
     Raises
     ------
@@ -78,7 +88,11 @@ def build_receivers(settings: Settings, metrics: Metrics) -> ReceivingHere | Rec
         log.warning("dimse.exposed", reason=text)
     asked = settings.dimse.receivers
     count = usual_count() if asked == "auto" else asked
-    return ReceiverPool(settings, count, metrics) if count else ReceivingHere(settings, metrics)
+    return (
+        ReceiverPool(settings, count, metrics, senders=senders)
+        if count
+        else ReceivingHere(settings, metrics, senders)
+    )
 
 
 def usual_count() -> int:

@@ -44,13 +44,15 @@ class Listener:
         self._wake_in, self._wake_out = socket.socketpair()
         self._thread: threading.Thread | None = None
 
-    def port(self, name: str = "plain") -> int:
-        """The port that goes by this name, also where the setting was 0."""
-        return self._ports[name]
+    @property
+    def port(self) -> int:
+        """The port, also where the setting was 0; without TLS where there are two."""
+        return self._ports["plain" if "plain" in self._ports else "tls"]
 
-    def listens(self, name: str) -> bool:
-        """Whether there is such a port."""
-        return name in self._ports
+    @property
+    def tls_port(self) -> int | None:
+        """The port for TLS; None without one."""
+        return self._ports.get("tls")
 
     @property
     def has_bound(self) -> bool:

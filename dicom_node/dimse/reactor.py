@@ -99,11 +99,11 @@ class EventDrivenAssociation(Association):  # type: ignore[misc] # the library i
 
     def _store(self, request: StoreRequest, stream: BinaryIO) -> DimseStatus:
         self._wait_its_turn()
-        return self._store_service.store(request, stream)
+        return self._store_service.store(request, stream, self.caller)
 
     def _begin(self, request: StoreRequest) -> LargeStore:
         self._wait_its_turn()
-        return self._store_service.begin(request)
+        return self._store_service.begin(request, self.caller)
 
     def _wait_its_turn(self) -> None:
         wait = self.pause()

@@ -98,6 +98,8 @@ class StorageScp:
         Called with the other end of a connection that was taken when that is done, an association or not.
     tally
         Counts an instance that is refused before the receiver sees it, by sender and code.
+    brought
+        Called with the other end of a connection and a study's id for each instance that it brought.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class StorageScp:
         tls: Secure | None = None,
         ended: Callable[[Caller], None] | None = None,
         tally: Callable[[str, str], None] | None = None,
+        brought: Callable[[Caller, str], None] | None = None,
     ) -> None:
         keep_library_quiet()
         ports = {name: number for name, number in (("plain", port), ("tls", tls_port)) if number is not None}
@@ -128,7 +131,7 @@ class StorageScp:
         self._secure = {} if tls is None else {"tls": partial(self._secured, tls)}
         self._limits: Limits = limits or CountedLimits(TotalLimits())
         self._also_ended = ended
-        self._stores = StoreService(receiver, metrics, tally)
+        self._stores = StoreService(receiver, metrics, tally, brought)
         self._max_instance_bytes = max_instance_bytes
         self._refusals = Refusals(metrics, audit)
         self._negotiation = Negotiation(
@@ -153,12 +156,12 @@ class StorageScp:
     @property
     def port(self) -> int:
         """The port that it listens on, without TLS where there are two."""
-        return self._listener.port("plain" if self._listener.listens("plain") else "tls")
+        return self._listener.port
 
     @property
     def tls_port(self) -> int | None:
         """The port that it listens on with TLS; None without one."""
-        return self._listener.port("tls") if self._listener.listens("tls") else None
+        return self._listener.tls_port
 
     def start(self) -> None:
         """Listen, and serve.

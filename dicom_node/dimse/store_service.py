@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from dicom_node.dimse.limits import Caller
     from dicom_node.dimse.store_message import StoreRequest
     from dicom_node.domain.instance import Receipt
-    from dicom_node.ports.ingest import Arrival, Receiver
+    from dicom_node.ports.ingest import Arrival, Brought, Receiver
     from dicom_node.ports.operation import Metrics
 
 log = structlog.get_logger(__name__)
@@ -31,16 +33,23 @@ class StoreService:
     ----------
     tally
         Counts an instance that is refused before the receiver sees it, by sender and code.
+    brought
+        Called with the caller and the id of the study for each instance that was taken.
     """
 
     def __init__(
-        self, receiver: Receiver, metrics: Metrics, tally: Callable[[str, str], None] | None = None
+        self,
+        receiver: Receiver,
+        metrics: Metrics,
+        tally: Callable[[str, str], None] | None = None,
+        brought: Callable[[Caller, str], None] | None = None,
     ) -> None:
         self._receiver = receiver
         self._metrics = metrics
         self._tally = tally
+        self._brought = brought
 
-    def store(self, request: StoreRequest, stream: BinaryIO) -> DimseStatus:
+    def store(self, request: StoreRequest, stream: BinaryIO, caller: Caller) -> DimseStatus:
         """Store an instance that is in memory."""
         refused = self._check(request)
         if refused is not None:
@@ -51,15 +60,19 @@ class StoreService:
             sop_class_uid=request.sop_class_uid,
             sop_instance_uid=request.sop_instance_uid,
         )
-        return _status(request, lambda: self._receiver.receive(incoming))
+        return _status(request, lambda: self._receiver.receive(incoming), self._noting(caller))
 
-    def begin(self, request: StoreRequest) -> LargeStore:
+    def begin(self, request: StoreRequest, caller: Caller) -> LargeStore:
         """Begin to store an instance that is too large for memory."""
         refused = self._check(request)
         if refused is not None:
             return LargeStore(request, refused)
         arrival = self._receiver.begin(_source(request), request.sop_class_uid, request.sop_instance_uid)
-        return LargeStore(request, arrival)
+        return LargeStore(request, arrival, self._noting(caller))
+
+    def _noting(self, caller: Caller) -> Brought:
+        brought = self._brought
+        return _note_nothing if brought is None else partial(brought, caller)
 
     def _check(self, request: StoreRequest) -> DimseStatus | None:
         if not request.has_data_set:
@@ -81,11 +94,16 @@ class LargeStore:
     ----------
     arrival
         Where it goes; the status of one that is refused already.
+    brought
+        Called with the id of its study once it was taken.
     """
 
-    def __init__(self, request: StoreRequest, arrival: Arrival | DimseStatus) -> None:
+    def __init__(
+        self, request: StoreRequest, arrival: Arrival | DimseStatus, brought: Brought | None = None
+    ) -> None:
         self._request = request
         self._arrival = arrival
+        self._brought = brought or _note_nothing
 
     def write(self, part: memoryview) -> None:
         """Take the next bytes."""
@@ -96,7 +114,7 @@ class LargeStore:
         """Make it durable, or say why not."""
         if isinstance(self._arrival, DimseStatus):
             return self._arrival
-        return _status(self._request, self._arrival.complete)
+        return _status(self._request, self._arrival.complete, self._brought)
 
     def abandon(self) -> None:
         """Leave nothing of it."""
@@ -104,14 +122,19 @@ class LargeStore:
             self._arrival.abandon()
 
 
-def _status(request: StoreRequest, work: Callable[[], Receipt]) -> DimseStatus:
+def _status(request: StoreRequest, work: Callable[[], Receipt], brought: Brought) -> DimseStatus:
     try:
         receipt = work()
+        brought(receipt.study_id)
     except NodeError as exc:
         return _refused(request, exc)
     except Exception as exc:  # noqa: BLE001 - the protocol edge: whatever happens, the peer gets a status
         return _refused(request, InternalError.of(exc))
     return status_of_outcome(receipt.outcome)
+
+
+def _note_nothing(_study_id: str) -> None:
+    return None
 
 
 def _source(request: StoreRequest) -> str:

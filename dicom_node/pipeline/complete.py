@@ -60,6 +60,9 @@ class CompletionMonitor:
         Whether more instances of a study are known to come: then quiet does not complete it.
     counts
         What senders say; without it quiet decides for all.
+    brought
+        Whether who brings a study is still connected: then quiet does not complete it either, until
+        `max_wait_s` after the last instance.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class CompletionMonitor:
         poll_s: float = 0.2,
         held: Callable[[str], bool] = lambda _study_id: False,
         counts: SenderCounts | None = None,
+        brought: Callable[[str], bool] = lambda _study_id: False,
+        max_wait_s: float = 600,
     ) -> None:
         self._index = index
         self._clock = clock
@@ -79,6 +84,8 @@ class CompletionMonitor:
         self._quiet = timedelta(seconds=quiet_s)
         self._held = held
         self._counts: SenderCounts = counts or _NoCounts()
+        self._brought = brought
+        self._max_wait = timedelta(seconds=max_wait_s)
         self._polling = PollingThread("completion", self.tick, every_s=poll_s)
 
     def resume(self) -> int:
@@ -95,12 +102,21 @@ class CompletionMonitor:
             for study_id in self._counts.whole()
             if not self._held(study_id)
         )
-        due = self._index.due(self._clock.now() - self._quiet)
+        due = self._quiet_studies()
         return taken + sum(
             self.complete(study_id, Completion.QUIET)
             for study_id in due
             if not self._counts.waits(study_id) and not self._held(study_id)
         )
+
+    def _quiet_studies(self) -> list[str]:
+        now = self._clock.now()
+        due = self._index.due(now - self._quiet)
+        open_ = {study_id for study_id in due if self._brought(study_id)}
+        if open_:
+            # A connection that is never closed must not keep a study for ever.
+            open_.difference_update(self._index.due(now - self._max_wait))
+        return [study_id for study_id in due if study_id not in open_]
 
     def complete(self, study_id: str, why: Completion = Completion.CALL) -> bool:
         """Take one study now, quiet or not; `False` where it is not receiving."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from dicom_node.domain.instance import IncomingInstance, Receipt
+
+    #: Notes that whoever sends has brought an instance of the study with this id.
+    Brought = Callable[[str], None]
 
 
 class Receiver(Protocol):
@@ -45,6 +49,13 @@ class Arrival(Protocol):
 
     def abandon(self) -> None:
         """Leave nothing of it."""
+
+
+class Senders(Protocol):
+    """Knows who is bringing a study, which is not complete meanwhile."""
+
+    def request(self) -> AbstractContextManager[Brought]:
+        """A request that is open until the context ends; what it yields notes each study."""
 
 
 class Watermark(Protocol):

@@ -74,7 +74,11 @@ class Intake:
         def take(block: bytes, *, alone: bool) -> list[Part | Stored | Failure]:
             parts = list(parser.feed(block))
             # One instance, as most requests bring: stored here, without another change of threads.
-            return [self._service.store(parts[0], study)] if alone and len(parts) == 1 else [*parts]
+            return (
+                [self._service.store(parts[0], study, report.brought)]
+                if alone and len(parts) == 1
+                else [*parts]
+            )
 
         try:
             async for block in body:
@@ -82,7 +86,7 @@ class Intake:
                     if not isinstance(part, Part):
                         report.add(part)
                         continue
-                    running.append(asyncio.create_task(self._store(part, study)))
+                    running.append(asyncio.create_task(self._store(part, study, report)))
                     if len(running) >= CONCURRENT_STORES:
                         report.add(await running.popleft())
             parser.finish()
@@ -106,7 +110,8 @@ class Intake:
                 await self.run(lambda b=block: writer.write(b))  # type: ignore[misc]
             if empty:
                 raise bad_request("the body is empty")
-            report.add(await self.run(lambda: self._service.store(Part({}, writer.finish()), study)))
+            part = Part({}, writer.finish())
+            report.add(await self._store(part, study, report))
         finally:
             writer.close()
 
@@ -150,7 +155,7 @@ class Intake:
             for model in request.models:
                 part = await self.run(lambda m=model: self._assembled(request, m, study))  # type: ignore[misc]
                 if isinstance(part, Part):
-                    running.append(asyncio.create_task(self._store(part, None)))
+                    running.append(asyncio.create_task(self._store(part, None, report)))
                 else:
                     while running:  # the report keeps the order
                         report.add(await running.popleft())
@@ -174,5 +179,5 @@ class Intake:
         except Exception as exc:  # noqa: BLE001 (protocol edge: one broken instance must not fail the others)
             return failed(exc, identity)
 
-    async def _store(self, part: Part, study: str | None) -> Stored | Failure:
-        return await self.run(lambda: self._service.store(part, study))
+    async def _store(self, part: Part, study: str | None, report: StoreReport) -> Stored | Failure:
+        return await self.run(lambda: self._service.store(part, study, report.brought))

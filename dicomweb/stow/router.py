@@ -38,6 +38,7 @@ from dicomweb.stow.metadata import METADATA_TYPES
 from dicomweb.stow.service import StoreReport, StoreService
 
 if TYPE_CHECKING:
+    from dicom_node.ports.ingest import Senders
     from dicom_node.ports.operation import Metrics
 
 #: Different texts in one Warning header.
@@ -45,8 +46,10 @@ _WARNINGS = 3
 _OFFERS = (Offer(DICOM_JSON), Offer(DICOM_XML), Offer(JSON))
 
 
-def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLimits) -> APIRouter:
-    """The router of the store transaction."""
+def create_stow_router(
+    service: StoreService, metrics: Metrics, limits: UploadLimits, senders: Senders
+) -> APIRouter:
+    """The router of the store transaction; `senders` is told which studies a request brings."""
     router = APIRouter(route_class=route_class("stow", metrics), include_in_schema=False)
     uploads = Uploads(limits)
     intake = Intake(service, limits.open_scratch)
@@ -65,13 +68,14 @@ def create_stow_router(service: StoreService, metrics: Metrics, limits: UploadLi
         report = StoreReport()
         try:
             async with uploads.place():
-                body = uploads.blocks(request)
-                if content_type.content in METADATA_TYPES:
-                    await intake.store_metadata(body, content_type, study, report)
-                elif content_type.multipart:
-                    await intake.store_parts(body, content_type.params["boundary"], study, report)
-                else:
-                    await intake.store_single(body, study, report)
+                with senders.request() as report.brought:
+                    body = uploads.blocks(request)
+                    if content_type.content in METADATA_TYPES:
+                        await intake.store_metadata(body, content_type, study, report)
+                    elif content_type.multipart:
+                        await intake.store_parts(body, content_type.params["boundary"], study, report)
+                    else:
+                        await intake.store_single(body, study, report)
         except MultipartError as exc:
             raise bad_request(
                 f"the multipart body cannot be read: {exc}. {len(report.stored)} instances before this place"

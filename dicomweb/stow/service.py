@@ -28,7 +28,7 @@ from dicomweb.part10 import read_identity
 
 if TYPE_CHECKING:
     from dicom_node.domain.instance import Receipt
-    from dicom_node.ports.ingest import Receiver
+    from dicom_node.ports.ingest import Brought, Receiver
     from dicomweb.multipart import Part
     from dicomweb.part10 import ClaimedIdentity
 
@@ -57,10 +57,17 @@ class Stored:
 
 @dataclass(slots=True)
 class StoreReport:
-    """What became of the instances of one request, in their order."""
+    """What became of the instances of one request, in their order.
+
+    Attributes
+    ----------
+    brought
+        Called with the id of its study as soon as an instance is stored.
+    """
 
     stored: list[Stored] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
+    brought: Brought = field(default=lambda _study_id: None)
 
     def add(self, outcome: Stored | Failure) -> None:
         """Add what became of the next instance."""
@@ -98,22 +105,24 @@ class StoreService:
         """
         self._receiver.check_capacity(size)
 
-    def store(self, part: Part, study: str | None) -> Stored | Failure:
+    def store(self, part: Part, study: str | None, brought: Brought) -> Stored | Failure:
         """Store one part, say what became of it, and close its stream; never raises.
 
         Parameters
         ----------
         study
             The Study Instance UID of the URL; an instance of another study, as sent, fails.
+        brought
+            See `StoreReport`.
         """
         try:
-            return self._store(part, study)
+            return self._store(part, study, brought)
         except Exception as exc:  # noqa: BLE001 (protocol edge: one broken part must not fail the others)
             return failed(exc, _identity(part))
         finally:
             part.stream.close()
 
-    def _store(self, part: Part, study: str | None) -> Stored | Failure:
+    def _store(self, part: Part, study: str | None, brought: Brought) -> Stored | Failure:
         if not _is_dicom(part):
             return Failure(CANNOT_UNDERSTAND, None, "a part is no application/dicom; send instances")
         if study is not None:
@@ -122,6 +131,7 @@ class StoreService:
                 return another_study(identity)
         part.stream.seek(0)
         receipt = self._receiver.receive(IncomingInstance(part.stream, SOURCE))
+        brought(receipt.study_id)
         conflict = receipt.outcome is StoreOutcome.CONFLICT
         return Stored(receipt, ELEMENTS_DISCARDED if conflict else None)
 

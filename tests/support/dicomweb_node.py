@@ -228,6 +228,7 @@ class Node:
             max_upload_bytes=max_upload_bytes,
             service_name="node",
             uploads=parts.get("uploads"),
+            senders=parts.get("senders"),
         )
         self.app = FastAPI()
         if mount:

@@ -33,7 +33,7 @@ class Child:
     def output(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_until(self, ready, limit_s=60):
+    def wait_until(self, ready, limit_s=180):
         """Wait for `ready()`; fails at once with the log's end if the process ends."""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:

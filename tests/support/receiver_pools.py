@@ -7,6 +7,7 @@ from processes import eventually
 from dicom_node.app.receiver_pool import ReceiverPool
 from dicom_node.index.database import open_database, upgrade
 from dicom_node.observability.metrics import PrometheusMetrics
+from dicom_node.pipeline.senders import OpenSenders
 from dicom_node.settings import load_settings
 
 
@@ -23,7 +24,8 @@ class Pool:
         self.database = open_database(self.settings.database_url)
         upgrade(self.database)
         self.metrics = PrometheusMetrics()
-        self.pool = ReceiverPool(self.settings, count, self.metrics, desk)
+        self.senders = OpenSenders()
+        self.pool = ReceiverPool(self.settings, count, self.metrics, desk, self.senders)
         self.pool.start()
         self.count = count
         self.wait_ready()

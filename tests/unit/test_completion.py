@@ -12,6 +12,7 @@ from dicom_node.index.database import open_database, upgrade
 from dicom_node.index.studies import SqlStudyIndex
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
+from dicom_node.pipeline.senders import OpenSenders
 
 
 class Clock:
@@ -76,6 +77,28 @@ def test_study_is_taken_after_its_quiet_time_and_not_before(index, clock, monito
     assert monitor.tick() == 1
     assert started == [(study_id, 1)]
     assert monitor.tick() == 0
+
+
+def test_quiet_study_whose_sender_is_connected_is_taken_when_it_has_gone_or_at_the_latest_time(
+    index, clock, started
+):
+    senders = OpenSenders()
+    monitor = CompletionMonitor(
+        index, clock, lambda *study: started.append(study), quiet_s=10, brought=senders.bring, max_wait_s=60
+    )
+    first, second = _receive(index, 1, "2.25.1"), _receive(index, 2, "2.25.2")
+    for sender, study_id in (("a", first), ("b", first), ("b", second)):
+        senders.brought(sender, study_id)
+    clock.time += timedelta(seconds=11)
+    assert monitor.tick() == 0
+    senders.gone("b")
+    assert monitor.tick() == 1
+    assert started == [(second, 1)]
+    clock.time += timedelta(seconds=48)
+    assert monitor.tick() == 0
+    clock.time += timedelta(seconds=2)
+    assert monitor.tick() == 1
+    assert started == [(second, 1), (first, 1)]
 
 
 def test_study_left_in_processing_by_a_crash_is_started_again(index, monitor, started):

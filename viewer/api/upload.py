@@ -18,7 +18,9 @@ from viewer.api.schemas import ProblemOut, UploadedFile, UploadOut
 from viewer.problems import Problem, ProblemRoute, status_of
 
 if TYPE_CHECKING:
-    from dicom_node.ports.ingest import Receiver
+    from collections.abc import AsyncIterator
+
+    from dicom_node.ports.ingest import Brought, Receiver, Senders
 
 log = structlog.get_logger(__name__)
 
@@ -29,11 +31,13 @@ _AT_ONCE = 2
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
-def create_router(receiver: Receiver, *, max_file: int = MAX_FILE) -> APIRouter:
+def create_router(receiver: Receiver, senders: Senders, *, max_file: int = MAX_FILE) -> APIRouter:
     """The upload route below `/api`.
 
     Parameters
     ----------
+    senders
+        Is told which studies an upload brings while it is open.
     max_file
         Bytes that one file may have.
     """
@@ -57,7 +61,9 @@ def create_router(receiver: Receiver, *, max_file: int = MAX_FILE) -> APIRouter:
             raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", str(exc)) from exc
         async with places:
             await run_in_threadpool(receiver.check_capacity)
-            outcome, first_error = await _store_all(receiver, request, boundary, max_file)
+            with senders.request() as brought:
+                files = form_files(request.stream(), boundary, max_file=max_file)
+                outcome, first_error = await _store_all(receiver, files, brought)
         log.info("upload.done", count=outcome.taken, failed=outcome.failed)
         if not outcome.taken:
             raise _nothing_taken(outcome, first_error)
@@ -87,14 +93,15 @@ _FORM: dict[str, Any] = {
 
 
 async def _store_all(
-    receiver: Receiver, request: Request, boundary: bytes, max_file: int
+    receiver: Receiver, sent: AsyncIterator[FormFile], brought: Brought
 ) -> tuple[UploadOut, NodeError | None]:
     files: list[UploadedFile] = []
     first_error: NodeError | None = None
     try:
-        async for file in form_files(request.stream(), boundary, max_file=max_file):
+        async for file in sent:
             try:
                 files.append(await run_in_threadpool(_store, receiver, file, len(files)))
+                brought(str(files[-1].study_id))
             except NodeError as exc:
                 first_error = first_error or exc
                 log.info("upload.refused", code=exc.code)

@@ -6,13 +6,17 @@ import asyncio
 import io
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from dicom_node.pipeline.senders import OpenSenders
 from dicomweb.stow import body as stow_body
 from dicomweb.stow.body import UploadLimits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 pytestmark = pytest.mark.clause("10.5.3.1")
 URL = "/dicom-web/studies"
@@ -66,6 +70,31 @@ def test_too_many_bodies_at_once_are_503_with_retry_after(
     assert int(refused.headers["retry-after"]) > 0
     assert refused.json()["code"] == "too-many-uploads"
     assert first.status_code == 200
+
+
+def test_study_is_known_to_be_on_its_way_while_the_body_comes(support: Any, one: bytes) -> None:
+    senders = OpenSenders()
+    node = support.Node(senders=senders)
+    body, kind = support.multipart(one, bytes(2 * stow_body.BLOCK_BYTES))
+    on_its_way = []
+
+    async def slow() -> AsyncIterator[bytes]:
+        cut = stow_body.BLOCK_BYTES + len(one)
+        yield body[:cut]
+        for _ in range(1000):
+            await asyncio.sleep(0.01)
+            if senders._studies:
+                break
+        on_its_way.append(senders.bring("id-1"))
+        yield body[cut:]
+
+    async def run() -> httpx.Response:
+        async with client_of(node) as client:
+            return await post(client, slow(), kind)
+
+    assert asyncio.run(run()).status_code == 202
+    assert on_its_way == [True]
+    assert not senders.bring("id-1")
 
 
 def test_body_waits_for_its_turn(support: Any, one: bytes) -> None:

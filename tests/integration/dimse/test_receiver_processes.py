@@ -18,9 +18,10 @@ from sqlalchemy import func, select
 
 from dicom_node.app.receivers import build_receivers
 from dicom_node.index.database import open_database, upgrade
-from dicom_node.index.tables.studies import instances
+from dicom_node.index.tables.studies import instances, studies
 from dicom_node.observability.metrics import PrometheusMetrics
 from dicom_node.pipeline.header import scan
+from dicom_node.pipeline.senders import OpenSenders
 from dicom_node.settings import load_settings
 
 pytestmark = pytest.mark.integration
@@ -81,6 +82,23 @@ def test_what_several_receivers_store_is_there_once(pool):
 
     assert statuses == [0x0000] * 24
     assert rows(pool) == before + 5
+
+
+def test_the_main_process_knows_who_brings_a_study_while_the_association_is_open(start_pool):
+    pool = start_pool(count=1)
+    peers = [RawAssociation(pool.port) for _ in range(2)]
+    ds = make_instance(rows=4)
+    assert [store(peer, ds) for peer in peers for _ in range(2)] == [0x0000] * 4
+    with pool.database.connect() as connection:
+        study_id = connection.execute(select(studies.c.id)).scalar_one()
+    eventually(lambda: len(pool.senders._studies) == 2, what="the news")
+    assert pool.senders.bring(study_id)
+    peers[0].close()
+    eventually(lambda: len(pool.senders._studies) == 1, what="the first end")
+    assert pool.senders.bring(study_id)
+    pool.processes[0].kill()
+    eventually(lambda: not pool.senders.bring(study_id), what="the end of all")
+    peers[1].close()
 
 
 def test_a_receiver_that_dies_takes_only_its_own_associations_and_is_started_again(start_pool):
@@ -199,7 +217,7 @@ def test_the_main_process_receives_where_no_receivers_are_asked_for(tmp_path):
     database = open_database(settings.database_url)
     upgrade(database)
     others = psutil.Process().children()
-    here = build_receivers(settings, PrometheusMetrics())
+    here = build_receivers(settings, PrometheusMetrics(), OpenSenders())
     here.start()
     assert psutil.Process().children() == others
     peer = RawAssociation(here.port)
