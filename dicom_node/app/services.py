@@ -125,7 +125,11 @@ def build_services(settings: Settings) -> Built:
     engine = build_engine(settings, registry, metrics)
     deidentification = build_anonymizer(settings, master, models=engine)
     anonymizer = AnonymizerAdapter(deidentification, Restorer(pseudonym_key))
-    encoder = Encoder(uids.derived_uid, choose=lambda model: ResultChoice(**settings.results.of(model)))
+    encoder = Encoder(
+        uids.derived_uid,
+        choose=lambda model: ResultChoice(**settings.results.of(model)),
+        card=lambda model: registry.models[model].card if model in registry.models else None,
+    )
     index = SqlStudyIndex(database, clock)
     vault = SqlVault(database, master.derive("vault"))
     audit = open_audit(settings)

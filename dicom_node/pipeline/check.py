@@ -9,6 +9,7 @@ from dicom_node.domain.catalog import CatalogEntry, CatalogKind
 from dicom_node.domain.ledger import GateVerdict
 from dicom_node.domain.notification import Event, EventKind
 from dicom_node.domain.result import EncodedResult, ResultEntry
+from dicom_node.pipeline.encode import earlier_results
 from dicom_node.pipeline.study_input import study_input
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def check(
     """Publish the objects that pass; return the problems of the others by SOP Instance UID."""
     results = [load_result(services, entry) for entry in entries]
     study = study_input(services, study_id, version)
-    problems = services.gate.check(results, study)
+    problems = services.gate.check(results, study, earlier_results(services, study_id, version))
     good = [entry for entry in entries if not problems.get(entry.sop_instance_uid)]
     data = {result.sop_instance_uid: result.data for result in results}
     catalogued = []

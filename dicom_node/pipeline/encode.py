@@ -41,13 +41,22 @@ def encode(
             model_version=result.model_version,
         )
 
-    earlier = services.index.results(study_id, version - 1) if version > 1 else ()
+    earlier = earlier_results(services, study_id, version)
     results = services.encoder.encode(predictions, study_input(services, study_id, version), earlier)
     # Writes wait for the disk: side by side their waits fall together.
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="encode") as pool:
         entries = tuple(_each(pool, write, results))
     services.ledger.made(study_id, version, entries)
     return entries
+
+
+def earlier_results(services: Services, study_id: str, version: int) -> Sequence[ResultEntry]:
+    """What the latest version before this one that had results published."""
+    for before in range(version - 1, 0, -1):
+        found = services.index.results(study_id, before)
+        if found:
+            return found
+    return ()
 
 
 def _each(

@@ -82,7 +82,9 @@ def _summary(context: ResultContext) -> Iterator[Line]:
 
 def _findings(context: ResultContext, arrays: PredictionArrays) -> Iterator[Line | Measurement]:
     prediction = context.prediction
-    if prediction.label and prediction.label not in {segment.type.meaning for segment in prediction.segments}:
+    codes = [segment.type for segment in prediction.segments]
+    codes += [one.code for one in prediction.classes if one.present]
+    if prediction.label and prediction.label not in {code.meaning for code in codes}:
         yield Line(FINDING, prediction.label)
     for segment in prediction.segments:
         yield from _segment(

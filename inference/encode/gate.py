@@ -22,7 +22,7 @@ from inference.encode.checks.program import Validator
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dicom_node.domain.result import EncodedResult
+    from dicom_node.domain.result import EncodedResult, ResultEntry
     from dicom_node.ports.models import StudyInput
     from inference.encode.checks.baseline import Baseline
 
@@ -43,14 +43,16 @@ class Gate:
         self._validator = validator or Validator()
         self._log = structlog.get_logger()
 
-    def check(self, results: Sequence[EncodedResult], study: StudyInput) -> dict[str, list[str]]:
+    def check(
+        self, results: Sequence[EncodedResult], study: StudyInput, earlier: Sequence[ResultEntry] = ()
+    ) -> dict[str, list[str]]:
         """Problems by SOP Instance UID; an object with problems is kept back. No entry: it is good."""
         if not results:
             return {}
         chosen = _for_validator(results)
         with ThreadPoolExecutor(1) as background:
             second = background.submit(self._validator.errors, [result.data for result in chosen])
-            problems = _own_checks(results, read_baseline(results, study))
+            problems = _own_checks(results, read_baseline(results, study, earlier))
             for result, lines in zip(chosen, second.result(), strict=True):
                 problems[result.sop_instance_uid] += lines
         bad = {uid: found for uid, found in problems.items() if found}

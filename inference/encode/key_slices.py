@@ -48,7 +48,7 @@ def _candidates(prediction: Prediction, arrays: PredictionArrays, slices: int) -
     if arrays.heat is not None and arrays.heat_index is not None:
         weight = _weights(prediction, arrays)
         yield from sorted(map(int, arrays.heat_index), key=lambda index: (-weight.get(index, 0.0), index))
-    if arrays.slice_index is not None:
+    elif arrays.slice_index is not None:
         weight = _weights(prediction, arrays)
         yield from sorted(map(int, arrays.slice_index), key=lambda index: (-weight[index], index))
     if arrays.probability is not None:

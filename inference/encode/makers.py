@@ -16,6 +16,7 @@ from dicom_node.domain.result import EncodedResult, ResultKind
 from inference.encode.failures import writing
 from inference.encode.measurement_report import make_measurement_report
 from inference.encode.part10 import to_part10
+from inference.encode.pdf_report import make_pdf_report
 from inference.encode.secondary_capture import key_slice, make_heatmaps
 from inference.encode.segmentation import make_segmentation
 from inference.encode.text_report import make_text_report
@@ -126,7 +127,12 @@ def _heatmaps(making: Making) -> Iterator[EncodedResult]:
     yield from make_heatmaps(making.context, making.arrays)
 
 
-#: What the configuration can turn on and off: its name for people, whether it is wanted, and its maker.
+def _pdf(making: Making) -> Iterator[EncodedResult]:
+    yield making.finish(ResultKind.PDF, make_pdf_report(making.context, making.arrays, making.left_out))
+
+
+#: What the configuration can turn on and off: its name for people, whether it is wanted, and its maker. The
+#: PDF comes last: it says what was left out.
 _EXTRAS: tuple[
     tuple[str, Callable[[ResultChoice], bool], Callable[[Making], Iterator[EncodedResult]]], ...
-] = ()
+] = (("PDF report", lambda choice: choice.pdf, _pdf),)

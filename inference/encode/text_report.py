@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from highdicom import sr
 from pydicom.uid import (
     Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
     SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
@@ -39,6 +40,7 @@ _REFERENCES: dict[str, tuple[type[sr.ContentItem], tuple[str, str]]] = {
     Comprehensive3DSRStorage: (sr.CompositeContentItem, ("126000", "Imaging Measurement Report")),
     SegmentationStorage: (sr.ImageContentItem, ("121191", "Referenced Segment")),
     SecondaryCaptureImageStorage: (sr.ImageContentItem, ("121200", "Illustration of ROI")),
+    EncapsulatedPDFStorage: (sr.CompositeContentItem, ("121144", "Document Title")),
 }
 
 _CONTAINS = sr.RelationshipTypeValues.CONTAINS
@@ -90,6 +92,11 @@ def make_rejection_report(context: RunContext, images: Sequence[Dataset]) -> Dat
     return _report(context, Role.REJECTION, rejection_sections(context, looked_at), references, images)
 
 
+def title_of(context: RunContext) -> sr.CodedConcept:
+    """The coded title of reports for people."""
+    return ln(*_TITLES.get(str(context.header.get("Modality")), _OTHER_TITLE))
+
+
 def _report(
     context: RunContext,
     role: Role,
@@ -97,8 +104,7 @@ def _report(
     references: Sequence[sr.ContentItem],
     evidence: Sequence[Dataset],
 ) -> Dataset:
-    title = _TITLES.get(str(context.header.get("Modality")), _OTHER_TITLE)
-    root = sr.ContainerContentItem(name=ln(*title), is_content_continuous=False, template_id="2000")
+    root = sr.ContainerContentItem(name=title_of(context), is_content_continuous=False, template_id="2000")
     root.ContentSequence = sr.ContentSequence(
         [
             *sr.LanguageOfContentItemAndDescendants(

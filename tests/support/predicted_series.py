@@ -13,6 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
 from dicom_node.domain.finding import Code, Measurement, ModelIdentity, Prediction, Segment
 from dicom_node.domain.run import Reason, RunStatus
+from inference.encode.choice import ResultChoice
 from inference.encode.encoder import Encoder
 
 #: Direction cosines of rows and columns, LPS.
@@ -22,6 +23,8 @@ PLANES = {
     "sagittal": [0, 1, 0, 0, 0, -1],
     "oblique": [0.98480775, 0.17364818, 0, -0.17101007, 0.96984631, -0.17364818],
 }
+#: What takes longest is made only where a test looks at it.
+SMALL_CHOICE = ResultChoice(pdf=False)
 MADE_AT = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 
 
@@ -53,9 +56,10 @@ class Case:
     probability: np.ndarray
     spacing: tuple
 
-    def encode(self, **changes):
-        encoder = Encoder(derive_uid, lambda: MADE_AT)
-        return tuple(encoder.encode([replace(self.prediction, **changes)], self.study))
+    def encode(self, *, choice=SMALL_CHOICE, card=lambda model: None, earlier=(), **changes):
+        """Encode the prediction, without the PDF unless `choice` wants it."""
+        encoder = Encoder(derive_uid, lambda: MADE_AT, lambda model: choice, card)
+        return tuple(encoder.encode([replace(self.prediction, **changes)], self.study, earlier))
 
 
 def make_case(slices=10, rows=40, columns=30, plane="axial", spacing=(1.0, 1.0), *, full=False, change=None):

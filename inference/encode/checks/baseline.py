@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from dicom_node.domain.result import EncodedResult
+    from dicom_node.domain.result import EncodedResult, ResultEntry
     from dicom_node.ports.models import StudyInput
 
 
@@ -49,13 +49,23 @@ class Baseline:
     series_sizes: Mapping[str, int]
 
 
-def read_baseline(results: Sequence[EncodedResult], study: StudyInput) -> Baseline:
-    """Collect the facts; reads one source instance."""
+def read_baseline(
+    results: Sequence[EncodedResult], study: StudyInput, earlier: Sequence[ResultEntry] = ()
+) -> Baseline:
+    """Collect the facts; reads one source instance.
+
+    Parameters
+    ----------
+    earlier
+        Results of earlier versions of the study, which reports name as their predecessors.
+    """
     sources = study.instances
     series = Counter(source.series_instance_uid for source in sources)
     series.update(result.series_instance_uid for result in results)
+    series.update(entry.series_instance_uid for entry in earlier)
     classes = {source.sop_instance_uid: source.sop_class_uid for source in sources}
     classes.update((result.sop_instance_uid, result.sop_class_uid) for result in results)
+    classes.update((entry.sop_instance_uid, entry.sop_class_uid) for entry in earlier)
     header = parse(study.read(sources[0].sop_instance_uid), pixels=False)
     return Baseline(
         study_instance_uid=study.study_instance_uid,

@@ -7,7 +7,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydicom.sr.codedict import codes
-from pydicom.uid import Comprehensive3DSRStorage, SecondaryCaptureImageStorage, SegmentationStorage
+from pydicom.uid import (
+    Comprehensive3DSRStorage,
+    EncapsulatedPDFStorage,
+    SecondaryCaptureImageStorage,
+    SegmentationStorage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +85,24 @@ _TYPE_1_OF = {
         "DerivationDescription",
         "SourceImageSequence",
     ),
+    EncapsulatedPDFStorage: (
+        "ConversionType",
+        "ContentDate",
+        "ContentTime",
+        "BurnedInAnnotation",
+        "DocumentTitle",
+        "ConceptNameCodeSequence",
+        "SourceInstanceSequence",
+        "MIMETypeOfEncapsulatedDocument",
+        "EncapsulatedDocument",
+    ),
 }
-_MODALITIES = {Comprehensive3DSRStorage: "SR", SegmentationStorage: "SEG", SecondaryCaptureImageStorage: "OT"}
+_MODALITIES = {
+    Comprehensive3DSRStorage: "SR",
+    SegmentationStorage: "SEG",
+    SecondaryCaptureImageStorage: "OT",
+    EncapsulatedPDFStorage: "DOC",
+}
 _EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceUID")
 # Coding scheme designators of PS3.16 Table 8-1 that need no declaration.
 _SCHEMES = frozenset(

@@ -9,6 +9,7 @@ import pytest
 from predicted_series import make_case
 
 from dicom_node.domain.result import ResultKind
+from inference.encode.choice import ResultChoice
 
 #: (rows, columns): one that packs into whole bytes, and one on which viewers fail first.
 MATRICES = {"256x256": (256, 256), "217x181": (217, 181)}
@@ -22,7 +23,7 @@ def case(request):
 
 @pytest.fixture(scope="session")
 def results(case):
-    return case.encode()
+    return case.encode(choice=ResultChoice())
 
 
 @pytest.fixture(scope="session")

@@ -34,8 +34,8 @@ def test_two_predictions_share_no_series():
     for result in results:
         ds = pydicom.dcmread(io.BytesIO(result.data))
         numbers.setdefault(ds.SeriesInstanceUID, set()).add(int(ds.SeriesNumber))
-    assert len(numbers) == 8
-    assert len({number for group in numbers.values() for number in group}) == 8
+    assert len(numbers) == 10
+    assert len({number for group in numbers.values() for number in group}) == 10
 
 
 def test_run_that_failed_gives_no_object():
