@@ -32,6 +32,7 @@ from dicom_node.settings_sections import (
     RetentionSettings,
     WorklistSettings,
 )
+from dicom_node.settings_single_image import SingleImageSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     reconciliation: ReconciliationSettings = ReconciliationSettings()
     retention: RetentionSettings = RetentionSettings()
     worklist: WorklistSettings = WorklistSettings()
+    single_image: SingleImageSettings = SingleImageSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @classmethod

@@ -29,6 +29,8 @@ class NodeInfo:
         Where C-STORE goes; the port is a function, since a free one may be taken at the start.
     models
         (name, version) of the models that can run.
+    tries_images
+        Whether there is a page on which models are tried on single images.
     disk_note
         What people should know about the disks, or `None` while all is good.
     ledger_note
@@ -41,5 +43,6 @@ class NodeInfo:
     dimse_host: str
     dimse_port: Callable[[], int]
     models: tuple[tuple[str, str], ...] = ()
+    tries_images: bool = False
     disk_note: Callable[[], str | None] = lambda: None
     ledger_note: Callable[[], str | None] = lambda: None

@@ -53,16 +53,24 @@ class Problem(Exception):
         What to do, without identity: it never repeats what was sent.
     extra
         Further members of the problem object.
+    headers
+        Of the answer.
     """
 
     def __init__(
-        self, status: HTTPStatus, code: str, detail: str, extra: dict[str, Any] | None = None
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        extra: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
         self.extra = extra or {}
+        self.headers = headers or {}
 
 
 def status_of(error: errors.NodeError) -> HTTPStatus:
@@ -71,7 +79,11 @@ def status_of(error: errors.NodeError) -> HTTPStatus:
 
 
 def problem_response(
-    status: HTTPStatus, code: str, detail: str, extra: Mapping[str, Any] | None = None
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    extra: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem object.
 
@@ -79,7 +91,7 @@ def problem_response(
     ----------
     RFC 9457 §3
     """
-    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    again = {"Retry-After": str(_RETRY_AFTER_S)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
     body = {
         "type": "about:blank",
         "title": status.phrase,
@@ -87,7 +99,7 @@ def problem_response(
         "detail": detail,
         "code": code,
     }
-    return JSONResponse({**body, **(extra or {})}, int(status), headers, MEDIA_TYPE)
+    return JSONResponse({**body, **(extra or {})}, int(status), {**again, **(headers or {})}, MEDIA_TYPE)
 
 
 class ProblemRoute(APIRoute):
@@ -101,7 +113,7 @@ class ProblemRoute(APIRoute):
             try:
                 return await handle(request)
             except Problem as exc:
-                return problem_response(exc.status, exc.code, exc.detail, exc.extra)
+                return problem_response(exc.status, exc.code, exc.detail, exc.extra, exc.headers)
             except errors.NodeError as exc:
                 status = status_of(exc)
                 if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -78,10 +78,14 @@ def window_of(source: SourceSeries) -> GreyWindow:
     return GreyWindow(low, high, slopes, intercepts, inverted)
 
 
-def window_of_pixels(pixels: NDArray[np.generic]) -> GreyWindow:
-    """A window for a single image (rows, columns) that has no header."""
+def grey_of_pixels(
+    pixels: NDArray[np.generic], window: tuple[float, float] | None = None
+) -> NDArray[np.uint8]:
+    """A single image (rows, columns) as grey, by a window (lowest, highest value) where that shows it."""
     line = (1.0,), (0.0,)
-    return GreyWindow(*_from_pixels(_tissue(pixels[None], *line, inverted=False)), *line)
+    tissue = _tissue(pixels[None], *line, inverted=False)
+    low, high = _usable(window, tissue) or _from_pixels(tissue)
+    return GreyWindow(low, high, *line).grey(pixels, 0)
 
 
 def _lines(frames: Sequence[Frame]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -118,9 +122,14 @@ def _from_header(frames: Sequence[Frame], tissue: NDArray[np.float32]) -> tuple[
     if len(known) < len(frames):
         return None
     centre, width = np.median(np.array(known), axis=0).tolist()
-    low, high = centre - width / 2, centre + width / 2
-    shown = np.mean((tissue > low) & (tissue < high))
-    return (low, high) if shown >= LEAST_SHOWN else None
+    return _usable((centre - width / 2, centre + width / 2), tissue)
+
+
+def _usable(window: tuple[float, float] | None, tissue: NDArray[np.float32]) -> tuple[float, float] | None:
+    if window is None or not window[0] < window[1]:
+        return None
+    shown = np.mean((tissue > window[0]) & (tissue < window[1]))
+    return window if shown >= LEAST_SHOWN else None
 
 
 def _window(frame: Frame) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from inference.encode.window import window_of, window_of_pixels
+from inference.encode.window import grey_of_pixels, window_of
 
 
 def source(pixels, **attributes):
@@ -94,4 +94,11 @@ def test_inverted_images_are_turned():
 )
 def test_uniform_slices_are_shown_without_a_warning(pixels):
     assert window_of(source(pixels)).grey(pixels[0], 0).shape == pixels.shape[1:]
-    assert window_of_pixels(pixels[0]).grey(pixels[0], 0).dtype == np.uint8
+    assert grey_of_pixels(pixels[0]).dtype == np.uint8
+
+
+def test_a_single_image_is_shown_by_its_window_where_that_shows_it():
+    image = np.tile(np.arange(1000, dtype=np.float32), (50, 1))
+    assert (grey_of_pixels(image, (100, 300))[3, [50, 200, 400]] == [0, 127, 255]).all()
+    assert np.unique(grey_of_pixels(image, (5000, 6000))).size > 200
+    assert np.unique(grey_of_pixels(image)).size > 200
