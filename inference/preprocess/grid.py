@@ -133,17 +133,18 @@ class GridPlacement:
         inside = values[tuple(slice(0, n) for n in self.size)]
         return np.ascontiguousarray(self.order.turned_back(resample(inside, self.source)))
 
-    def box_to_source(
-        self, begin: NDArray[np.float64], end: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Bring edges of boxes, float64 (n, 3) on the grid, to edges in the volume, cut off at its ends."""
-        scale = np.array(self.source) / np.array(self.size)
+    def boxes_to_source(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Bring boxes back to the volume, cut off at its ends.
+
+        Parameters
+        ----------
+        boxes
+            (n, 6) on the grid: where they begin, then where they end.
+        """
         shape = np.array(self.source)
-        first, last = np.clip(begin * scale, 0, shape), np.clip(end * scale, 0, shape)
-        flipped = np.array(self.order.flipped)
-        first, last = np.where(flipped, shape - last, first), np.where(flipped, shape - first, last)
-        back = np.argsort(self.order.axes)
-        return first[:, back], last[:, back]
+        scale = shape / np.array(self.size)
+        begin, end = (np.clip(boxes[:, part] * scale, 0, shape) for part in (slice(0, 3), slice(3, 6)))
+        return self.order.edges_back(begin, end, self.source)
 
 
 def prepare_grid(

@@ -43,6 +43,28 @@ class AxisOrder:
         """The inverse of `turned`, a view."""
         return voxels[self._flips].transpose(np.argsort(self.axes))
 
+    def edges_back(
+        self, begin: NDArray[np.float64], end: NDArray[np.float64], shape: tuple[int, ...]
+    ) -> NDArray[np.float64]:
+        """Edges of boxes in the turned volume as edges in the volume itself.
+
+        Parameters
+        ----------
+        begin, end
+            (n, 3), where boxes begin and end; the first voxel reaches from 0 to 1.
+        shape
+            Of the turned volume.
+
+        Returns
+        -------
+        NDArray
+            (n, 6): where they begin, then where they end.
+        """
+        sizes, flipped = np.array(shape), np.array(self.flipped)
+        first, last = np.where(flipped, sizes - end, begin), np.where(flipped, sizes - begin, end)
+        back = np.argsort(self.axes)
+        return np.concatenate([first[:, back], last[:, back]], axis=1)
+
     @property
     def _flips(self) -> tuple[slice, ...]:
         return tuple(slice(None, None, -1 if flip else 1) for flip in self.flipped)

@@ -48,7 +48,10 @@ class TaskRules:
             If `batch` is no positive number, or `within` no feed of a required model.
         """
         raw = manifest.adapter.preprocessing
-        batch, within = raw.get("batch", BATCH), raw.get("within")
+        image = {key: value for key, value in raw.items() if key not in _SHARED}
+        size = image.get("size")
+        flat = isinstance(size, list | tuple) and len(size) == 2
+        batch, within = raw.get("batch", BATCH if flat else 1), raw.get("within")
         if not isinstance(batch, int) or batch < 1:
             raise InvalidModelPackage("preprocessing, batch: a number of images from 1")
         if within is not None and str(within).rpartition(".")[0] not in manifest.requires:
@@ -56,9 +59,7 @@ class TaskRules:
                 "preprocessing, within: <model>.<array> of a model that `requires` names, as in"
                 " mr-brain-extraction.mask"
             )
-        image = {key: value for key, value in raw.items() if key not in _SHARED}
-        size = image.get("size")
-        return cls(image, isinstance(size, list | tuple) and len(size) == 2, batch, within)
+        return cls(image, flat, batch, within)
 
 
 def choice(raw: Mapping[str, Any], key: str, allowed: tuple[str, ...], default: str) -> str:

@@ -29,13 +29,9 @@ def classifier_manifest(classes=CLASSES, *, preprocessing=None, postprocessing=N
             **classification,
         },
     }
-    raw["adapter"] = {
-        "kind": "network",
-        "target": "test",
-        "preprocessing": preprocessing or {"size": [8, 8], "intensity": {"range": [0, 1]}},
-        "postprocessing": postprocessing or {},
-    }
-    return raw
+    return _with_network(
+        raw, preprocessing or {"size": [8, 8], "intensity": {"range": [0, 1]}}, postprocessing
+    )
 
 
 def segmenter_manifest(segments=1, *, preprocessing, postprocessing=None):
@@ -43,13 +39,7 @@ def segmenter_manifest(segments=1, *, preprocessing, postprocessing=None):
     raw = toy_manifest()
     first = raw["outputs"]["segments"][0]
     raw["outputs"]["segments"] = [{**first, "label": f"Segment {n}"} for n in range(1, segments + 1)]
-    raw["adapter"] = {
-        "kind": "network",
-        "target": "test",
-        "preprocessing": preprocessing,
-        "postprocessing": postprocessing or {},
-    }
-    return raw
+    return _with_network(raw, preprocessing, postprocessing)
 
 
 def detector_manifest(names=("nodule",), *, preprocessing, postprocessing=None):
@@ -63,6 +53,11 @@ def detector_manifest(names=("nodule",), *, preprocessing, postprocessing=None):
             for name in names
         ],
     }
+    return _with_network(raw, preprocessing, postprocessing)
+
+
+def _with_network(raw, preprocessing, postprocessing):
+    raw["weights"] = [{"role": "network", "path": "network.safetensors", "sha256": "0" * 64}]
     raw["adapter"] = {
         "kind": "network",
         "target": "test",
@@ -77,7 +72,7 @@ class Network:
 
     module = None
 
-    def __init__(self, function, **outputs):
+    def __init__(self, function):
         self._function = function
         self.batches = []
 
