@@ -13,16 +13,17 @@ import numpy as np
 from anonymizer.errors import CannotVouch
 from anonymizer.faces.cleaner import FaceCleaner
 from anonymizer.faces.ct import cranial_cavity
+from dicom_node.app.models import build_engine
 from dicom_node.domain.errors import NodeError
 from dicom_node.domain.run import Assignment, RunStatus
 from inference.preprocess.volume import Volume
 from inference.registry import ModelRegistry
-from inference.runner.engine import ProcessEngine
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dicom_node.settings import Settings
+    from inference.runner.engine import ProcessEngine
 
 MODEL: Final = "mr-brain-extraction"
 _RULE: Final = "face-not-removed"
@@ -31,12 +32,7 @@ _RULE: Final = "face-not-removed"
 def build_face_cleaner(settings: Settings, models: ProcessEngine | None = None) -> FaceCleaner:
     """What takes faces off, with the model process of the node or one of its own."""
     if models is None:
-        models = ProcessEngine(
-            ModelRegistry.load(settings.inference.model_dirs),
-            device=settings.inference.device,
-            timeout_s=settings.inference.timeout_s,
-            min_confidence=settings.inference.min_confidence,
-        )
+        models = build_engine(settings, ModelRegistry.load(settings.inference.model_dirs))
         atexit.register(models.close)
     experiment = settings.deidentification.ct_faces == "experimental"
     return FaceCleaner(

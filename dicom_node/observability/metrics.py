@@ -21,6 +21,9 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "associations": ("DICOM associations, by outcome", ("outcome",)),
     "receivers_restarted": ("Receiver processes that died and were started again", ()),
     "model_runs": ("Model runs", ("model", "status")),
+    "model_loads": ("Model processes started, with their model loaded", ("model",)),
+    "model_evictions": ("Model processes ended to make room for another model", ("model",)),
+    "model_process_deaths": ("Model processes that died or were ended in a run", ("model",)),
     "results_kept_back": ("Result objects that the output gate kept back", ()),
     "deliveries": ("Delivery attempts", ("destination", "status")),
     "objects_delivered": ("Result objects, by what came of sending", ("destination", "outcome")),
@@ -37,6 +40,8 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 TIMINGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "stage_seconds": ("Time of one pipeline stage", ("stage",)),
     "model_seconds": ("A model's own time", ("model",)),
+    "model_wait_seconds": ("Time that a run waited for its turn and for memory", ("model",)),
+    "model_load_seconds": ("Time to start a model's process and load it", ("model",)),
     "store_seconds": ("Time from the last byte of an instance to its answer", ("source",)),
 }
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
