@@ -85,7 +85,7 @@ def _open_sqlite(url: URL) -> Engine:
         pool_size=10,
         max_overflow=20,
         execution_options={
-            _LOCK_OPTION: WriteLock(path.with_name(f"{path.name}-writers")),
+            _LOCK_OPTION: WriteLock(path.with_name(f"{path.name}-writers"), _BUSY_TIMEOUT_S),
             _HELD_OPTION: held,
         },
     )

@@ -9,7 +9,11 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from dicom_node.domain.errors import StorageFailure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,22 +30,38 @@ class WriteLock:
     ----------
     path
         The lock's file, made where it is missing; it stays empty.
+    wait_s
+        Seconds after which a writer that waits gives up: another one hangs, or was stopped.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float = 30.0) -> None:
         self._path = path
+        self._wait_s = wait_s
         self._threads = threading.RLock()
         self._depth = 0
         self._file: int | None = None
 
     def __enter__(self) -> None:
-        self._threads.acquire()
+        """Wait for the turn.
+
+        Raises
+        ------
+        StorageFailure
+            If it does not come in time.
+        """
+        deadline = time.monotonic() + self._wait_s
+        if not self._threads.acquire(timeout=self._wait_s):
+            raise _too_late()
         self._depth += 1
         if self._depth == 1:
             try:
-                self._lock()
+                self._lock(deadline)
             except OSError:
                 self._file = None  # the transaction itself says what is wrong with the folder
+            except StorageFailure:
+                self._depth -= 1
+                self._threads.release()
+                raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -58,7 +78,32 @@ class WriteLock:
             if file is not None:
                 os.close(file)
 
-    def _lock(self) -> None:
+    def _lock(self, deadline: float) -> None:
         if self._file is None:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # The kernel wakes who waits, but knows no limit: a thread waits, through the same open file.
+            locked = threading.Event()
+            threading.Thread(target=_wait, args=(os.dup(self._file), locked), daemon=True).start()
+            if not locked.wait(max(0.0, deadline - time.monotonic())):
+                # With both descriptors closed the kernel frees a lock that still comes.
+                file, self._file = self._file, None
+                os.close(file)
+                raise _too_late() from None
+
+
+def _wait(file: int, locked: threading.Event) -> None:
+    try:
+        with suppress(OSError):  # the transaction says what is wrong
+            fcntl.flock(file, fcntl.LOCK_EX)
+    finally:
+        os.close(file)
+        locked.set()
+
+
+def _too_late() -> StorageFailure:
+    return StorageFailure(
+        "another writer of the index does not end; look for a process of the node that hangs"
+    )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 from sqlalchemy import text
@@ -90,6 +91,51 @@ def test_a_thread_may_hold_the_lock_twice(tmp_path):
     with WriteLock(tmp_path / "lock"):  # another one's file: it is free again
         pass
     lock.close()
+
+
+def test_a_writer_that_hangs_is_not_waited_for_without_limit(tmp_path):
+    hanging = WriteLock(tmp_path / "lock")
+    lock = WriteLock(tmp_path / "lock", wait_s=0.05)
+    with hanging, pytest.raises(StorageFailure, match="hangs"), lock:
+        pytest.fail("it has the lock")
+    refused = []
+    with lock:
+        in_another_thread = threading.Thread(target=lambda: refused.append(_refused(lock)))
+        in_another_thread.start()
+        in_another_thread.join()
+    assert refused == [True]
+    patient = WriteLock(tmp_path / "lock")
+    with patient:  # nobody has what came too late
+        pass
+    for each in (hanging, lock, patient):
+        each.close()
+
+
+def test_a_writer_that_waits_gets_its_turn(tmp_path):
+    first, second = WriteLock(tmp_path / "lock"), WriteLock(tmp_path / "lock")
+    turns = []
+
+    def wait():
+        with second:
+            turns.append("second")
+
+    with first:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join(0.05)
+        turns.append("first")
+    thread.join(30)
+    assert turns == ["first", "second"]
+    first.close()
+    second.close()
+
+
+def _refused(lock):
+    try:
+        with lock:
+            return False
+    except StorageFailure:
+        return True
 
 
 def test_a_folder_that_is_gone_is_the_transaction_s_matter(tmp_path):
