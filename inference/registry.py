@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from dicom_node.domain.errors import InvalidModelPackage, NotFound
-from inference.installed_files import check_sha256, find_weight
 from inference.manifest import FILE_NAME, read_manifest
+from inference.packages.files import check_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,17 +79,7 @@ class ModelRegistry:
         ------
         NotFound
         """
-        problems = []
-        manifest = self.get(name)
-        for weight in manifest.weights:
-            try:
-                check_sha256(find_weight(manifest, weight), weight.sha256)
-            except InvalidModelPackage as exc:
-                problems.append(str(exc))
-        module = (manifest.adapter.target or "").partition(":")[0]
-        if not _is_importable(module):
-            problems.append(f"adapter module {module} is not installed")
-        return tuple(problems)
+        return tuple(finding.text for finding in check_files(self.get(name)))
 
 
 def _read(folder: Path | None, taken: Mapping[str, ModelManifest]) -> ModelManifest:
@@ -133,13 +123,6 @@ def _package_folder(module: str) -> Path | None:
         return None
     places = list(spec.submodule_search_locations or ()) if spec else []
     return Path(places[0]) if places else None
-
-
-def _is_importable(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def _free_name(name: str, taken: Mapping[str, str]) -> str:

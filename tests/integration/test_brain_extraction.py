@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_filter
 from dicom_node.demo.series import wrap_mr_series
 from dicom_node.demo.volume import load_t1_head
 from dicom_node.domain.run import Assignment, RunStatus
-from inference.cli_api import check_model, run_on_folder
+from inference.cli_api import run_on_folder
+from inference.packages.check import check_model
 from inference.registry import ModelRegistry
 from inference.runner.engine import ProcessEngine
 
@@ -182,7 +183,7 @@ def test_a_head_of_no_adult_size_is_refused(predict, head, scale):
 
 
 def test_the_package_passes_on_its_own_sample(registry):
-    assert check_model(registry, MODEL, device="cpu", timeout_s=250) == ()
+    assert check_model(registry, MODEL, device="cpu", timeout_s=250).errors == ()
 
 
 def test_a_folder_of_files_can_be_run(registry, t1_half, tmp_path):

@@ -117,9 +117,8 @@ def test_study_that_is_not_there_is_said(run, configured, study):
     assert "no such study" in run("studies", "0" * 32, *configured, expect=1)
 
 
-def test_models_are_shown_and_checked_by_their_sample(run):
+def test_models_are_shown_and_unknown_ones_told(run):
     assert "deepbet" in run("models", "show", "mr-brain-extraction")
-    assert "files and sample are as the package says" in run("models", "check", "mr-brain-extraction")
     assert "nobody" in run("models", "show", "nobody", expect=1)
 
 
