@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,12 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from dicom_node.cli.options import ConfigOption, JsonOption, settings_from
-from dicom_node.domain.pull import StudyQuery
+from dicom_node.cli.study_query import (
+    AccessionOption,
+    ModalityOption,
+    PatientOption,
+    SinceOption,
+    StudyOption,
+    UntilOption,
+    study_query,
+)
 
 if TYPE_CHECKING:
     from dicom_node.dimse.identifier import Identifier
 
-_DATE = ["%Y-%m-%d", "%Y%m%d"]
 #: Keyword, tag and heading of what is shown of a study.
 _SHOWN = (
     ("StudyInstanceUID", "0020000D", "study"),
@@ -33,12 +39,12 @@ _SHOWN = (
 
 def find(
     source: Annotated[str, typer.Option("--from", help="a peer of the configuration")],
-    study: Annotated[str | None, typer.Option(help="Study Instance UID")] = None,
-    accession: Annotated[str | None, typer.Option(help="Accession Number")] = None,
-    patient: Annotated[str | None, typer.Option(help="Patient ID")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=_DATE, help="first Study Date")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=_DATE, help="last Study Date")] = None,
-    modality: Annotated[str | None, typer.Option(help="of any series, such as MR")] = None,
+    study: StudyOption = None,
+    accession: AccessionOption = None,
+    patient: PatientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    modality: ModalityOption = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -47,11 +53,7 @@ def find(
     from dicom_node.app.peers import find_peer
     from dicom_node.pipeline.pull import check_query
 
-    query = StudyQuery(
-        study, accession, patient, since.date() if since else None, until.date() if until else None, modality
-    )
-    if query.empty:
-        raise typer.BadParameter("say what: --study, --accession, --patient or --since")
+    query = study_query(study, accession, patient, since, until, modality)
     check_query(query)
     settings = settings_from(config)
     search = find_archive(settings, find_peer(settings, source))

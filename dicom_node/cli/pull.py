@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,21 +12,29 @@ from rich.progress import Progress
 
 from dicom_node.cli.client import NodeClient
 from dicom_node.cli.options import ConfigOption, JsonOption, base_url
+from dicom_node.cli.study_query import (
+    AccessionOption,
+    ModalityOption,
+    PatientOption,
+    SinceOption,
+    StudyOption,
+    UntilOption,
+    study_query,
+)
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.domain.pull import PULL_ENDED, PullState, StudyQuery
 
 _LOOK_S = 0.5
-_DATE = ["%Y-%m-%d", "%Y%m%d"]
 
 
 def pull(
     source: Annotated[str, typer.Option("--from", help="a source of the node, or a DICOMweb base URL")],
-    study: Annotated[str | None, typer.Option(help="Study Instance UID")] = None,
-    accession: Annotated[str | None, typer.Option(help="Accession Number")] = None,
-    patient: Annotated[str | None, typer.Option(help="Patient ID")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=_DATE, help="first Study Date")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=_DATE, help="last Study Date")] = None,
-    modality: Annotated[str | None, typer.Option(help="of any series, such as MR")] = None,
+    study: StudyOption = None,
+    accession: AccessionOption = None,
+    patient: PatientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    modality: ModalityOption = None,
     wait: Annotated[bool, typer.Option(help="wait until all has arrived")] = True,
     user: Annotated[str | None, typer.Option(help="user name there, where --from is a URL")] = None,
     password_file: Annotated[Path | None, typer.Option(help="file of the password there")] = None,
@@ -36,12 +43,8 @@ def pull(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch studies from an archive, by DIMSE or DICOMweb, into a running node."""
-    query = StudyQuery(
-        study, accession, patient, since.date() if since else None, until.date() if until else None, modality
-    )
-    if query.empty:
-        raise typer.BadParameter("say what: --study, --accession, --patient or --since")
+    """Fetch studies from an archive, by DIMSE or DICOMweb, into a running node; Ctrl-C cancels the fetch."""
+    query = study_query(study, accession, patient, since, until, modality)
     at = base_url(node, config)
     if source.startswith(("http://", "https://")):
         outcome = _through_here(source, query, at, user, password_file, token_file)
@@ -72,12 +75,16 @@ def _by_the_node(source: str, query: StudyQuery, client: NodeClient, *, wait: bo
         return asked
     with Progress(transient=True) as progress:
         task = progress.add_task("fetching", total=None)
-        while True:
-            state = client.pull_state(asked["id"])
-            progress.update(task, total=state["expected"], completed=state["received"])
-            if state["state"] in PULL_ENDED:
-                return state
-            time.sleep(_LOOK_S)
+        try:
+            while True:
+                state = client.pull_state(asked["id"])
+                progress.update(task, total=state["expected"], completed=state["received"])
+                if state["state"] in PULL_ENDED:
+                    return state
+                time.sleep(_LOOK_S)
+        except KeyboardInterrupt:
+            client.cancel_pull(asked["id"])  # the node fetches by itself, and would go on
+            raise
 
 
 def _through_here(

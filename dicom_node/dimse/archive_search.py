@@ -30,7 +30,6 @@ STUDY, SERIES, MODALITIES = "0020000D", "0020000E", "00080061"
 _OF_STUDY, _OF_SERIES = "00201208", "00201209"
 _UID: Final = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 _DATE: Final = re.compile(r"[0-9]{8}")
-_WILD: Final = frozenset("*?\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,20 +177,10 @@ def study_keys(query: StudyQuery) -> dict[str, str]:
     ArchiveRefused
         If the query holds wild cards.
     """
-    keys = _empty("StudyInstanceUID", "AccessionNumber", "PatientID", "StudyDate", "ModalitiesInStudy")
-    for keyword, value in (
-        ("StudyInstanceUID", query.study_instance_uid),
-        ("AccessionNumber", query.accession_number),
-        ("PatientID", query.patient_id),
-        ("ModalitiesInStudy", query.modality),
-    ):
-        if value is not None:
-            if _WILD & set(value):
-                raise ArchiveRefused("studies are named exactly: leave out *, ? and \\")
-            keys[keyword] = value
-    if query.since is not None or query.until is not None:
-        keys["StudyDate"] = f"{_day(query.since)}-{_day(query.until)}"
-    return keys
+    if query.has_wildcards:
+        raise ArchiveRefused("studies are named exactly: leave out *, ? and \\")
+    asked = ("StudyInstanceUID", "AccessionNumber", "PatientID", "StudyDate", "ModalitiesInStudy")
+    return _empty(*asked) | query.keys
 
 
 def _matches(query: StudyQuery, found: Identifier) -> bool:

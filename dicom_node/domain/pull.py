@@ -25,6 +25,9 @@ class PullState(StrEnum):
 PULL_ENDED = frozenset({PullState.DONE, PullState.FAILED, PullState.CANCELLED})
 
 
+_WILD = frozenset("*?\\")
+
+
 @dataclass(frozen=True, slots=True)
 class StudyQuery:
     """Which studies of an archive are meant; what is given must all match. Identity: never logged.
@@ -49,6 +52,26 @@ class StudyQuery:
         """Whether it names nothing: then it would mean all studies."""
         named = self.study_instance_uid or self.accession_number or self.patient_id
         return not named and self.since is None
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """What is given, by keyword, as an archive is asked for it (PS3.4 §C.2.2.2)."""
+        keys = {
+            "StudyInstanceUID": self.study_instance_uid,
+            "AccessionNumber": self.accession_number,
+            "PatientID": self.patient_id,
+            "ModalitiesInStudy": self.modality,
+        }
+        given = {keyword: value for keyword, value in keys.items() if value is not None}
+        if self.since is not None or self.until is not None:
+            first, last = (f"{day:%Y%m%d}" if day else "" for day in (self.since, self.until))
+            given["StudyDate"] = f"{first}-{last}"
+        return given
+
+    @property
+    def has_wildcards(self) -> bool:
+        """Whether an archive might take a value for more than it says."""
+        return any(_WILD & set(value) for value in self.keys.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,6 @@ _STUDY, _SERIES, _INSTANCE = "0020000D", "0020000E", "00080018"
 #: Number of Study Related Instances.
 _COUNT = "00201208"
 _UID = re.compile(r"[0-9]+(\.[0-9]+)*")
-_WILD = frozenset("*?\\")
 
 
 class DicomwebArchive:
@@ -89,22 +88,10 @@ class DicomwebArchive:
             If the query holds wildcards.
         ArchiveFailed, ArchiveRefused
         """
-        params = {}
-        for keyword, value in (
-            ("StudyInstanceUID", query.study_instance_uid),
-            ("AccessionNumber", query.accession_number),
-            ("PatientID", query.patient_id),
-            ("ModalitiesInStudy", query.modality),
-        ):
-            if value is not None:
-                if _WILD & set(value):
-                    raise InvalidInstance("a pull names its studies exactly: leave out *, ? and \\")
-                params[keyword] = value
-        if query.since is not None or query.until is not None:
-            first, last = (f"{day:%Y%m%d}" if day else "" for day in (query.since, query.until))
-            params["StudyDate"] = f"{first}-{last}"
+        if query.has_wildcards:
+            raise InvalidInstance("a pull names its studies exactly: leave out *, ? and \\")
         with self._connect() as client:
-            found = self._all(client, "studies", params, _STUDY)
+            found = self._all(client, "studies", query.keys, _STUDY)
         return [uid for study in found if is_uid(uid := first_text(study, _STUDY))]
 
     def instances(self, study_instance_uid: str) -> Sequence[ArchivedInstance]:
