@@ -122,6 +122,21 @@ def tissue_noise(rng: Generator) -> NDArray[np.float32]:
     return ((out - out.min()) / (out.max() - out.min())).astype(np.float32)
 
 
+def streaks(rng: Generator) -> NDArray[np.float32]:
+    """Such noise drawn out along one direction, as in wood or water."""
+    length = int(rng.integers(3, 12))
+    wide = cv2.resize(tissue_noise(rng), (SIDE * length, SIDE), interpolation=cv2.INTER_CUBIC)
+    out = np.clip(wide[:, :SIDE], 0, 1)
+    return out.T if rng.random() < 0.5 else out
+
+
+def rings(rng: Generator) -> NDArray[np.float32]:
+    """Circles around a place."""
+    y, x = np.indices((SIDE, SIDE))
+    radius = np.hypot(y - rng.uniform(20, 140), x - rng.uniform(20, 140))
+    return (0.5 + 0.5 * np.sin(2 * np.pi * radius / rng.uniform(5, 60))).astype(np.float32)
+
+
 Drawing = Callable[[Generator], NDArray[np.float32]]
 #: Shown in training (and, other ones of the kind, in tests).
 TRAINED: dict[str, Drawing] = {
@@ -133,13 +148,15 @@ TRAINED: dict[str, Drawing] = {
     "checkerboard": checkerboard,
     "text-screen": text_screen,
     "shapes": shapes,
+    "tissue-noise": tissue_noise,
 }
 #: Shown in tests only: what the gate makes of kinds that it never saw.
 UNSEEN: dict[str, Drawing] = {
     "uniform-noise": uniform_noise,
     "stripes": stripes,
     "chart": chart,
-    "tissue-noise": tissue_noise,
+    "streaks": streaks,
+    "rings": rings,
 }
 
 

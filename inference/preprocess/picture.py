@@ -152,6 +152,19 @@ class Placement:
         ] = True
         return np.where(seen, warped, np.float32(0)).astype(np.float32)
 
+    def mask_from_source(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Show a mask over the image's pixels on the input's; the nearest value, 0 beyond the image."""
+        top, left, height, width = self.box
+        rows, columns = self.size
+        matrix = np.array(
+            [
+                [width / columns, 0, left + 0.5 * width / columns - 0.5],
+                [0, height / rows, top + 0.5 * height / rows - 0.5],
+            ]
+        )
+        flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+        return np.asarray(cv2.warpAffine(mask, matrix, (columns, rows), flags=flags), dtype=np.uint8)
+
 
 def prepare_picture(image: NDArray[Any], rules: PictureRules) -> tuple[NDArray[np.float32], Placement]:
     """Make a network's input of one image.

@@ -8,30 +8,31 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from scipy.special import softmax
+from torch.nn.functional import cross_entropy, one_hot
 from torch.utils.data import DataLoader
 
-from inference.networks import build_network, stages
+from dicom_node.domain.errors import ConfigurationError
+from inference.networks import build_network
 from inference.preprocess.picture import PictureRules
 from inference.training.augmentation import Augmentation
 from inference.training.calibration import Judgement, fit_temperature, threshold_for
-from inference.training.checkpoint import Checkpoint
 from inference.training.examples import SPLITS, read_grey
+from inference.training.loop import LoopPlan, fit
 from inference.training.pictures import Pictures
 from inference.training.pretrained import load_pretrained
 from inference.training.splitting import group_examples, split_examples, thumbnails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from torch import nn
+    from torch import Tensor, nn
 
     from inference.training.examples import Examples
 
-TRAIN, VALIDATION, TEST = range(3)
+TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +45,26 @@ class ClassifierPlan:
         As in a manifest's `adapter.preprocessing`.
     pretrained
         Weights to start from; `None` starts from random ones.
-    frozen_stages
-        Of `inference.networks.stages`, this many leading ones keep their weights and statistics.
-    head_factor
-        The last layer learns this much faster.
+    mixup
+        Images of a batch are mixed in pairs, by shares of a beta distribution with this parameter; 0 is off.
     abnormal
         Names of the classes that the binary threshold is about.
     sensitivity
         Share of abnormal validation images that must be found at the threshold.
-    average
-        Validated and kept is a running mean of the weights with this decay a step; 0 takes them as they are.
-    patience
-        Epochs without a better validation loss until training ends.
     """
 
     network: str
     parameters: dict[str, Any]
     preprocessing: dict[str, Any]
+    loop: LoopPlan = field(default_factory=LoopPlan)
     augmentation: Augmentation = field(default_factory=Augmentation)
     pretrained: Path | None = None
-    frozen_stages: int = 0
-    epochs: int = 20
     batch: int = 32
-    learning_rate: float = 5e-4
-    head_factor: float = 4.0
-    weight_decay: float = 0.02
     label_smoothing: float = 0.05
     mixup: float = 0.0
-    average: float = 0.0
-    patience: int = 6
     abnormal: tuple[str, ...] = ()
     sensitivity: float = 0.97
-    seed: int = 20
     workers: int = 0
-    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,210 +93,201 @@ def train_classifier(
     Raises
     ------
     ConfigurationError
-        If an image cannot be read, or the checkpoint belongs to another training.
+        If an image cannot be read, a split is empty, or the checkpoint belongs to another training.
     """
     started = time.monotonic()
-    torch.manual_seed(plan.seed)
+    torch.manual_seed(plan.loop.seed)
     images = [np.rint(read_grey(item.path) * 255).astype(np.uint8) for item in examples.items]
-    labels = [item.label for item in examples.items]
     groups = group_examples(examples, thumbnails([i.astype(np.float32) for i in images]))
-    split = split_examples(examples, groups, plan.seed)
-    report(f"{len(images)} images in {int(groups.max()) + 1} groups: " + _sizes(split))
+    split = split_examples(examples, groups, plan.loop.seed)
+    sizes = ", ".join(f"{int((split == n).sum())} {name}" for n, name in enumerate(SPLITS))
+    report(f"{len(images)} images in {int(groups.max()) + 1} groups: {sizes}")
+    if any(not (split == n).any() for n in range(len(SPLITS))):
+        raise ConfigurationError("too few different images for training, validation and test; give more")
 
-    rules = PictureRules.of(plan.preprocessing)
-    loaders = [
-        _loader(Pictures(*_chosen(images, labels, split == n), rules, _how(plan, n), plan.seed), plan, n)
-        for n in range(len(SPLITS))
-    ]
+    task = _Classification(examples, images, split, plan)
     network = build_network(plan.network, classes=len(examples.classes), **plan.parameters)
     if plan.pretrained is not None:
         load_pretrained(network, plan.pretrained)
-    device = torch.device(plan.device)
-    network.to(device=device, memory_format=torch.channels_last)
-    curves = _fit(
-        network, loaders, plan, _class_weights(labels, split, len(examples.classes)), folder, report
-    )
+    network.to(device=torch.device(plan.loop.device), memory_format=torch.channels_last)
+    curves = fit(network, task, plan.loop, folder, report)
 
     # What is judged are the weights as the package holds them.
     network.half().float()
     logits = np.full((len(images), len(examples.classes)), np.nan)
     for n in (VALIDATION, TEST):
-        logits[split == n] = _logits(network, loaders[n], device)
-    held = split == VALIDATION
-    known = np.array(labels)
-    temperature = fit_temperature(logits[held], known[held])
-    abnormal = tuple(examples.classes.index(name) for name in plan.abnormal)
-    scaled = torch.from_numpy(logits / temperature).softmax(dim=1).numpy()
-    threshold = 0.5
-    if abnormal:
-        score = scaled[:, list(abnormal)].sum(axis=1)
-        threshold = threshold_for(score[held], np.isin(known[held], abnormal), plan.sensitivity)
+        logits[split == n] = task.logits(network, n)
+    judged = _Judged(examples, plan, logits, groups, split)
+    return TrainedClassifier(
+        network,
+        judged.temperature,
+        judged.threshold,
+        {
+            "data_sha256": examples.sha256(),
+            "groups": int(groups.max()) + 1,
+            "minutes": round((time.monotonic() - started) / 60, 1),
+            "curves": curves,
+            **judged.record(),
+        },
+        judged.predictions(),
+    )
 
-    def judged(where: NDArray[np.bool_]) -> dict[str, Any]:
+
+class _Classification:
+    """`inference.training.loop.Task` of a classifier."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        images: list[NDArray[np.uint8]],
+        split: NDArray[np.int64],
+        plan: ClassifierPlan,
+    ) -> None:
+        self._plan = plan
+        self._device = torch.device(plan.loop.device)
+        self._count = len(examples.classes)
+        self._rng = np.random.default_rng(plan.loop.seed)
+        rules = PictureRules.of(plan.preprocessing)
+        labels = np.array([item.label for item in examples.items])
+        self._weights = class_weights(labels[split == TRAIN], self._count).to(self._device)
+        self._pictures = [
+            Pictures(
+                [images[k] for k in np.flatnonzero(split == n)],
+                [int(label) for label in labels[split == n]],
+                rules,
+                plan.augmentation if n == TRAIN else None,
+                plan.loop.seed,
+            )
+            for n in range(len(SPLITS))
+        ]
+        self._loaders = [self._loader(pictures, n == TRAIN) for n, pictures in enumerate(self._pictures)]
+
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return len(self._loaders[TRAIN])
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pictures and shares of the classes, `(batch, classes)`."""
+        self._pictures[TRAIN].epoch = epoch
+        for pictures, labels in self._loaders[TRAIN]:
+            inputs = pictures.to(memory_format=torch.channels_last)
+            targets = one_hot(labels, self._count).float()
+            if self._plan.mixup:
+                share = float(self._rng.beta(self._plan.mixup, self._plan.mixup))
+                inputs = share * inputs + (1 - share) * inputs.flip(0)
+                targets = share * targets + (1 - share) * targets.flip(0)
+            yield inputs, targets
+
+    def loss(self, scores: Tensor, targets: Tensor) -> Tensor:
+        """Cross entropy, rare classes weighing more."""
+        return cross_entropy(
+            scores, targets, weight=self._weights, label_smoothing=self._plan.label_smoothing
+        )
+
+    def judge(self, network: nn.Module) -> dict[str, float]:
+        """Loss and accuracy of the validation split."""
+        logits = self.logits(network, VALIDATION)
+        labels = np.array(self._pictures[VALIDATION].labels)
+        loss = cross_entropy(
+            torch.from_numpy(logits), torch.from_numpy(labels), weight=self._weights.double().cpu()
+        )
+        accuracy = float((logits.argmax(axis=1) == labels).mean())
+        return {"validation_loss": round(float(loss), 4), "validation_accuracy": round(accuracy, 4)}
+
+    def logits(self, network: nn.Module, split: int) -> NDArray[np.float64]:
+        """Of all pictures of a split, `(images, classes)`."""
+        network.eval()
+        with torch.inference_mode():
+            parts = [
+                network(pictures.to(self._device, memory_format=torch.channels_last)).double().cpu()
+                for pictures, _ in self._loaders[split]
+            ]
+        return torch.cat(parts).numpy() if parts else np.zeros((0, self._count))
+
+    def _loader(self, pictures: Pictures, training: bool) -> DataLoader[Any]:
+        return DataLoader(
+            pictures,
+            batch_size=self._plan.batch,
+            shuffle=training,
+            # A last batch of one image has no statistics to normalise by.
+            drop_last=training and len(pictures) > self._plan.batch,
+            num_workers=self._plan.workers,
+        )
+
+
+class _Judged:
+    """Calibration and figures of a trained classifier."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        plan: ClassifierPlan,
+        logits: NDArray[np.float64],
+        groups: NDArray[np.int64],
+        split: NDArray[np.int64],
+    ) -> None:
+        self._examples, self._logits, self._groups, self._split = examples, logits, groups, split
+        self._labels = np.array([item.label for item in examples.items])
+        self._abnormal = tuple(examples.classes.index(name) for name in plan.abnormal)
+        self._seed = plan.loop.seed
+        held = split == VALIDATION
+        self.temperature = fit_temperature(logits[held], self._labels[held])
+        self.threshold = 0.5
+        if self._abnormal:
+            score = softmax(logits[held] / self.temperature, axis=1)[:, list(self._abnormal)].sum(axis=1)
+            positive = np.isin(self._labels[held], self._abnormal)
+            self.threshold = threshold_for(score, positive, plan.sensitivity)
+
+    def record(self) -> dict[str, Any]:
+        """Sizes of the splits and figures of each, and of each subset of the test split."""
+        subset = np.array([item.subset or "" for item in self._examples.items])
+        tested = self._split == TEST
+        count = len(self._examples.classes)
+        return {
+            "classes": list(self._examples.classes),
+            "splits": {
+                name: np.bincount(self._labels[self._split == n], minlength=count).tolist()
+                for n, name in enumerate(SPLITS)
+            },
+            "seed": self._seed,
+            "temperature": round(self.temperature, 4),
+            "threshold": round(self.threshold, 4),
+            "validation": self._figures(self._split == VALIDATION),
+            "test": self._figures(tested),
+            "test_by_subset": {
+                str(name): self._figures(tested & (subset == name))
+                for name in np.unique(subset[tested])
+                if name
+            },
+        }
+
+    def predictions(self) -> list[dict[str, Any]]:
+        """Logits of every image that was not trained on."""
+        return [
+            {
+                "path": item.path.name,
+                "label": self._examples.classes[item.label],
+                "subset": item.subset,
+                "split": SPLITS[self._split[n]],
+                "logits": [round(float(x), 4) for x in self._logits[n]],
+            }
+            for n, item in enumerate(self._examples.items)
+            if self._split[n] != TRAIN
+        ]
+
+    def _figures(self, where: NDArray[np.bool_]) -> dict[str, Any]:
         return Judgement(
-            logits[where], known[where], groups[where], abnormal, temperature, threshold, plan.seed
+            self._logits[where],
+            self._labels[where],
+            self._groups[where],
+            self._abnormal,
+            self.temperature,
+            self.threshold,
+            self._seed,
         ).figures()
 
-    subsets = sorted({item.subset for item in examples.items if item.subset})
-    of_subset = np.array([item.subset or "" for item in examples.items])
-    record = {
-        "classes": list(examples.classes),
-        "data_sha256": examples.sha256(),
-        "images": len(images),
-        "groups": int(groups.max()) + 1,
-        "splits": {
-            name: np.bincount(known[split == n], minlength=len(examples.classes)).tolist()
-            for n, name in enumerate(SPLITS)
-        },
-        "seed": plan.seed,
-        "minutes": round((time.monotonic() - started) / 60, 1),
-        "curves": curves,
-        "temperature": round(temperature, 4),
-        "threshold": round(threshold, 4),
-        "validation": judged(held),
-        "test": judged(split == TEST),
-        "test_by_subset": {
-            name: judged((split == TEST) & (of_subset == name))
-            for name in subsets
-            if ((split == TEST) & (of_subset == name)).any()
-        },
-    }
-    predictions = [
-        {"path": item.path.name, "label": item.label, "subset": item.subset, "split": SPLITS[split[n]]}
-        | {"logits": [round(float(x), 4) for x in logits[n]]}
-        for n, item in enumerate(examples.items)
-        if split[n] != TRAIN
-    ]
-    return TrainedClassifier(network.eval(), temperature, threshold, record, predictions)
 
-
-def _fit(
-    network: nn.Module,
-    loaders: list[DataLoader[Any]],
-    plan: ClassifierPlan,
-    class_weights: torch.Tensor,
-    folder: Path,
-    report: Callable[[str], None],
-) -> list[dict[str, float]]:
-    device = torch.device(plan.device)
-    weights = class_weights.to(device)
-    parts = stages(network)
-    frozen = parts[: plan.frozen_stages]
-    for part in frozen:
-        part.requires_grad_(requires_grad=False)
-    head = list(parts[-1].parameters())
-    body = [p for part in parts[plan.frozen_stages : -1] for p in part.parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": body}, {"params": head, "lr": plan.learning_rate * plan.head_factor}],
-        lr=plan.learning_rate,
-        weight_decay=plan.weight_decay,
-    )
-    steps = len(loaders[TRAIN])
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: _rate(step / max(1, steps * plan.epochs), warm=0.5 / plan.epochs)
-    )
-    mean = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(plan.average), use_buffers=True)
-    checkpoint = Checkpoint(folder, network, mean, optimizer, schedule)
-    curves = checkpoint.resume()
-    rng = np.random.default_rng(plan.seed)
-    for epoch in range(len(curves), plan.epochs):
-        if checkpoint.epochs_since_best >= plan.patience:
-            report(f"no better validation loss for {plan.patience} epochs: training ends")
-            break
-        began = time.monotonic()
-        pictures = loaders[TRAIN].dataset
-        assert isinstance(pictures, Pictures)  # noqa: S101  it was made so above
-        pictures.epoch = epoch
-        torch.manual_seed(plan.seed * 1000 + epoch)
-        network.train()
-        for part in frozen:
-            part.eval()
-        losses = []
-        for batch, targets in loaders[TRAIN]:
-            moved = batch.to(device, memory_format=torch.channels_last)
-            wanted = torch.nn.functional.one_hot(targets, len(weights)).float().to(device)
-            if plan.mixup:
-                share = float(rng.beta(plan.mixup, plan.mixup))
-                moved = share * moved + (1 - share) * moved.flip(0)
-                wanted = share * wanted + (1 - share) * wanted.flip(0)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-                scores = network(moved)
-            loss = cross_entropy(scores.float(), wanted, weight=weights, label_smoothing=plan.label_smoothing)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            mean.update_parameters(network)
-            losses.append(float(loss.detach()))
-        held, targets = _logits(mean.module, loaders[VALIDATION], device), _targets(loaders[VALIDATION])
-        point = {
-            "training_loss": round(float(np.mean(losses)), 4),
-            "validation_loss": round(
-                float(cross_entropy(torch.from_numpy(held), targets, weight=class_weights.double())), 4
-            ),
-            "validation_accuracy": round(float((held.argmax(axis=1) == targets.numpy()).mean()), 4),
-        }
-        curves.append(point)
-        checkpoint.save(curves)
-        report(
-            f"epoch {epoch + 1}/{plan.epochs}: loss {point['training_loss']:.3f}, validation loss"
-            f" {point['validation_loss']:.3f}, accuracy {point['validation_accuracy']:.3f},"
-            f" {time.monotonic() - began:.0f} s"
-        )
-    checkpoint.load_best()
-    return curves
-
-
-def _rate(done: float, warm: float) -> float:
-    """Share of the learning rate: a short rise, then half a cosine."""
-    return done / warm + 1e-3 if done < warm else 0.5 * (1 + float(np.cos(np.pi * min(1.0, done)))) + 1e-3
-
-
-def _logits(network: nn.Module, loader: DataLoader[Any], device: torch.device) -> NDArray[np.float64]:
-    network.eval()
-    with torch.inference_mode():
-        parts = [
-            network(batch.to(device, memory_format=torch.channels_last)).double().cpu() for batch, _ in loader
-        ]
-    out: NDArray[np.float64] = torch.cat(parts).numpy()
-    return out
-
-
-def _targets(loader: DataLoader[Any]) -> torch.Tensor:
-    pictures = loader.dataset
-    assert isinstance(pictures, Pictures)  # noqa: S101  it was made so above
-    return torch.tensor(pictures.labels)
-
-
-def _how(plan: ClassifierPlan, split: int) -> Augmentation | None:
-    return plan.augmentation if split == TRAIN else None
-
-
-def _loader(pictures: Pictures, plan: ClassifierPlan, split: int) -> DataLoader[Any]:
-    training = split == TRAIN
-    return DataLoader(
-        pictures,
-        batch_size=plan.batch,
-        shuffle=training,
-        # A last batch of one image has no statistics to normalise by.
-        drop_last=training and len(pictures) > plan.batch,
-        num_workers=plan.workers,
-    )
-
-
-def _chosen(
-    images: list[NDArray[np.uint8]], labels: list[int], where: NDArray[np.bool_]
-) -> tuple[list[NDArray[np.uint8]], list[int]]:
-    places = np.flatnonzero(where)
-    return [images[n] for n in places], [labels[n] for n in places]
-
-
-def _class_weights(labels: list[int], split: NDArray[np.int64], count: int) -> torch.Tensor:
+def class_weights(labels: NDArray[np.int64], count: int) -> Tensor:
     """Rare classes weigh more, by the square root of how rare they are; the mean is 1."""
-    sizes = np.bincount(np.array(labels)[split == TRAIN], minlength=count)
-    weights = 1 / np.sqrt(np.maximum(sizes, 1))
+    weights = 1 / np.sqrt(np.maximum(np.bincount(labels, minlength=count), 1))
     return torch.tensor(weights / weights.mean(), dtype=torch.float32)
-
-
-def _sizes(split: NDArray[np.int64]) -> str:
-    return ", ".join(f"{int((split == n).sum())} {name}" for n, name in enumerate(SPLITS))

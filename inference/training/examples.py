@@ -48,7 +48,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Images of a training, in the order of their paths."""
+    """Images of a training, in the order of their names."""
 
     classes: tuple[str, ...]
     items: tuple[Example, ...]
@@ -90,7 +90,10 @@ def read_examples(data: Path, classes: Sequence[str] = ()) -> Examples:
     if unknown:
         raise ConfigurationError(f"class {unknown[0]} of the data is not among the named classes")
     items = [Example(path, names.index(label), *rest) for path, label, *rest in rows]
-    return Examples(names, tuple(sorted(items, key=lambda item: str(item.path))))
+    # Not by folder, so that a training is the same wherever its data lie.
+    return Examples(
+        names, tuple(sorted(items, key=lambda item: (item.path.name, item.label, str(item.path))))
+    )
 
 
 def read_grey(path: Path) -> NDArray[np.float32]:
