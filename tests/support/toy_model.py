@@ -31,6 +31,11 @@ class ToyModel:
             raise ValueError("patient Muster^Erika")
         elif wish == 5:
             os._exit(7)
+        elif wish == 8:
+            self.hoard = np.ones(500 * 2**17)
+            time.sleep(60)
+        elif wish == 9:
+            self.hoard = np.ones(170 * 2**17)
         mask = (volume.voxels > 100).astype(np.uint8)
         if wish == 6:
             mask = mask[:1]

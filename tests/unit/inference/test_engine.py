@@ -19,14 +19,16 @@ from dicom_node.domain.errors import InferenceFailed, ModelProcessFailed
 from dicom_node.domain.run import Assignment, RunStatus
 from inference.registry import ModelRegistry
 from inference.runner.engine import ProcessEngine
+from inference.runner.limits import RunLimits
 
 SUPPORT = str(Path(__file__).parents[2] / "support")
 
 
 def image(wish=0, bright=6):
-    voxels = np.full((5, 6, 7), 50, dtype=np.uint16)
+    _, rows, columns = np.indices((5, 6, 7))
+    voxels = (40 + 5 * rows + 4 * columns).astype(np.uint16)
     voxels[0, 0, 0] = wish
-    voxels[2, 3, :bright] = 200
+    voxels[2, 3, :bright] = 110
     return voxels
 
 
@@ -72,7 +74,7 @@ def test_a_run_gives_mask_probability_and_measurements_on_the_source_grid(engine
     assert prediction.status is RunStatus.DONE
     assert prediction.source_sop_instance_uids == tuple(ds.SOPInstanceUID for ds in slices)
     with np.load(io.BytesIO(prediction.arrays)) as arrays:
-        np.testing.assert_array_equal(arrays["mask"], image() == 200)
+        np.testing.assert_array_equal(arrays["mask"], image() > 100)
         assert arrays["mask"].dtype == np.uint8
         assert arrays["probability"].dtype == np.float16
         assert arrays["probability"].shape == (5, 6, 7)
@@ -109,6 +111,51 @@ def test_a_model_that_dies_fails_its_run_and_the_next_one_starts_a_new_process(e
     assert run(engine, scratch, image()).status is RunStatus.DONE
     assert pid_of(engine) != first
     assert not psutil.pid_exists(first)
+
+
+@pytest.fixture
+def bounded(tmp_path, monkeypatch):
+    """An engine whose models may hold little: 300 MiB in a run, 200 between runs."""
+    monkeypatch.setenv("PYTHONPATH", SUPPORT)
+    write_package(tmp_path / "bounded" / "toy", {**toy_manifest(), "memory_mb": 200})
+    full = ModelRegistry.load([tmp_path / "bounded"])
+    limits = RunLimits(headroom_mb=0)
+    made = ProcessEngine(
+        ModelRegistry({"toy": full.get("toy")}), device="cpu", timeout_s=20, min_confidence=0, limits=limits
+    )
+    yield made
+    made.close()
+
+
+def test_a_run_that_takes_more_memory_than_it_may_is_ended_and_the_node_goes_on(bounded, scratch):
+    with pytest.raises(ModelProcessFailed, match="more than the 300 MiB that it may"):
+        run(bounded, scratch, image(wish=8))
+    assert bounded.processes() == {}
+    assert run(bounded, scratch, image()).status is RunStatus.DONE
+
+
+def test_a_process_that_keeps_memory_after_a_run_is_ended_before_the_next_one(bounded, scratch):
+    assert run(bounded, scratch, image(wish=9)).status is RunStatus.DONE
+    assert bounded.processes() == {}
+
+
+def test_each_package_has_a_process_of_its_own(tmp_path, monkeypatch, scratch):
+    monkeypatch.setenv("PYTHONPATH", SUPPORT)
+    for name in ("toy", "other"):
+        write_package(tmp_path / "two" / name, {**toy_manifest(), "name": name})
+    full = ModelRegistry.load([tmp_path / "two"])
+    registry = ModelRegistry({name: full.get(name) for name in ("toy", "other")})
+    engine = ProcessEngine(registry, device="cpu", timeout_s=20, min_confidence=0)
+    try:
+        engine.warm_up()
+        before = engine.processes()
+        assert len(set(before.values())) == 2
+        with pytest.raises(ModelProcessFailed):
+            run(engine, scratch, image(wish=1))
+        assert engine.processes() == {"other": before["other"]}
+        assert all(held > 0 for held in engine.memory_bytes().values())
+    finally:
+        engine.close()
 
 
 def test_a_model_that_takes_too_long_is_ended(registry, scratch):
