@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dicom_node.domain.errors import InferenceFailed
-from inference.explain import ExplanationImpossible, choose_method, explain, title
+from inference.explain.attribution import explain
+from inference.explain.methods import ExplanationImpossible, choose_method, title
 from inference.runner.adapter import Heat
 
 if TYPE_CHECKING:

@@ -177,6 +177,7 @@ def http_routes():
     from dicom_node.app.http import create_http_app
     from dicom_node.observability.metrics import PrometheusMetrics
     from dicomweb.app import create_router
+    from viewer.api.single_image import ImageLimits
     from viewer.app import install
     from viewer.node_info import NodeInfo
 
@@ -197,6 +198,7 @@ def http_routes():
             notifier=object(),
             ledger=object(),
             reconciliation=object(),
+            single_images=(object(), ImageLimits()),
             ohif_dir=None,
             node_info=info,
         )
