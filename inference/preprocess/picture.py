@@ -197,7 +197,7 @@ def prepare_picture(image: NDArray[Any], rules: PictureRules) -> tuple[NDArray[n
     shown = _resample(scaled, box, rules.size)
     if shown.ndim == 2:
         shown = np.repeat(shown[..., None], rules.channels, axis=2)
-    normal = (shown - np.float32(rules.mean)) / np.float32(rules.std)
+    normal = (shown - np.array(rules.mean, dtype=np.float32)) / np.array(rules.std, dtype=np.float32)
     placement = Placement((grey.shape[0], grey.shape[1]), box, rules.size)
     return np.ascontiguousarray(normal.transpose(2, 0, 1), dtype=np.float32), placement
 
