@@ -85,6 +85,7 @@ def _manifest(raw: dict[str, Any], folder: Path) -> ModelManifest:
         region=sections.read_code(outputs.get("region")),
         requires=tuple(raw.get("requires", ())),
         validator=sections.read_validator(raw["gates"].get("validator")),
+        reference=raw["gates"].get("reference"),
         time_limit_s=raw.get("time_limit_s"),
         half_precision=raw.get("half_precision", False),
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dicom_node.domain.errors import InvalidModelPackage
 from dicom_node.domain.finding import Task
+from inference.gates.reference import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +88,8 @@ def _check_limits(manifest: ModelManifest) -> None:
     for limit in (*manifest.gates_before, *manifest.gates_after):
         if limit.at_least is not None and limit.at_most is not None and limit.at_least > limit.at_most:
             raise InvalidModelPackage(f"gates, {limit.fact}: at_least is larger than at_most")
+    if manifest.reference is not None:
+        read_reference(manifest.folder / manifest.reference)
     if manifest.input.min_slices > manifest.input.max_slices:
         raise InvalidModelPackage("input: min_slices is larger than max_slices")
     if manifest.input.spacing_mm[0] > manifest.input.spacing_mm[1]:

@@ -70,6 +70,8 @@ class ModelManifest:
         Models whose predictions it is fed with.
     validator
         Asked before.
+    reference
+        File of the package with statistics of the images that it learned from (`inference.gates.reference`).
     time_limit_s
         For one run; the node's own limit holds too.
     half_precision
@@ -99,6 +101,7 @@ class ModelManifest:
     region: Code | None = None
     requires: tuple[str, ...] = ()
     validator: Validator | None = None
+    reference: str | None = None
     time_limit_s: float | None = None
     half_precision: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.run import Reason, RejectionKind
@@ -13,8 +14,16 @@ if TYPE_CHECKING:
 
 
 def check_agreement(output: ClassificationOutput, facts: Mapping[str, float], subject: str) -> Reason:
-    """Share of slices that say the same as the whole, against what the manifest asks for."""
+    """Whether enough slices say the same as the whole; where that was not measured, they do not.
+
+    Parameters
+    ----------
+    facts
+        Of the model's output; `agreement` is the share of such slices.
+    """
     share = facts.get("agreement", 0.0)
+    agrees = isfinite(share) and share >= output.min_agreement
     text = f"{share:.0%} of the slices say the same as the series, at least {output.min_agreement:.0%} must"
-    agrees = share >= output.min_agreement
+    if not agrees:
+        text = f"the slices contradict each other: {text}; look at the slices yourself"
     return Reason(subject, "gate.agreement", agrees, text, None if agrees else RejectionKind.DISAGREEMENT)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, label
+
+from inference.gates.pixels import measure_pixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,29 +16,20 @@ if TYPE_CHECKING:
 
 #: Masks are measured on a grid of about this spacing, mm: shape and brightness need no finer one.
 MEASURING_GRID_MM = 2.0
+#: Share of the range of brightness that is more than air.
+BODY_BRIGHTNESS = 0.1
 #: How thick the rim of a mask is, and how deep its core lies, mm.
 RIM_MM, CORE_MM = 3.0, 12.0
-#: Slices and values that are looked at for the facts of a volume.
-_SLICES, _VALUES = 24, 200_000
 _AXIS_NAMES = ("left_right", "posterior_anterior", "inferior_superior")
 
 
 def measure_volume(volume: Volume) -> dict[str, float]:
-    """Facts of an image: is there one at all, and of what kind.
+    """Facts of an image: those of `measure_pixels`, and its place in the patient.
 
-    `neighbour_correlation` of neighbouring pixels in rows and columns (the smaller), `negative_fraction`,
-    `distinct_values`, `tilt_deg`, and the extents `coverage_mm`, `finest_spacing_mm`, `coarsest_spacing_mm`.
+    `tilt_deg` and the extents `coverage_mm`, `finest_spacing_mm`, `coarsest_spacing_mm`.
     """
-    step = max(1, volume.voxels.shape[0] // _SLICES)
-    sample = volume.voxels[::step]
-    values = sample.ravel()[:: max(1, sample.size // _VALUES)]
     return {
-        "neighbour_correlation": min(
-            _correlation(sample[:, :, :-1], sample[:, :, 1:]),
-            _correlation(sample[:, :-1], sample[:, 1:]),
-        ),
-        "negative_fraction": float((values < 0).mean()),
-        "distinct_values": float(np.unique(values).size),
+        **measure_pixels(volume.voxels),
         "tilt_deg": volume.tilt_deg,
         "coverage_mm": min(volume.extent_mm),
         "finest_spacing_mm": min(volume.spacing_mm),
@@ -60,8 +53,9 @@ def measure_mask(
     -------
     dict
         `volume_ml`; and where the mask is not empty `border_contact`, `extent_..._mm` along the
-        patient's axes, `elongation`, `symmetry` along the left-right axis, and, where the mask is deep
-        enough, `rim_to_core`.
+        patient's axes, `elongation`, `symmetry` along the left-right axis, `left_share` (of the mask on the
+        patient's left of the body's middle), `largest_component` (share of the mask in its largest connected
+        piece), `components`, and, where the mask is deep enough, `rim_to_core`.
     """
     inside = mask > 0
     voxel_mm3 = abs(float(np.linalg.det(affine[:3, :3])))
@@ -77,17 +71,10 @@ def measure_mask(
         return facts
     directions = affine[:3, :3] * steps
     facts |= _shape(coarse, directions)
+    facts |= _pieces(coarse)
+    facts["left_share"] = _left_share(voxels[grid], coarse, directions)
     facts |= _brightness(voxels[grid], coarse, spacing * steps)
     return facts
-
-
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    if one.size == 0:
-        return 0.0
-    a = one.ravel().astype(np.float64)
-    b = other.ravel().astype(np.float64)
-    deviation = float(a.std() * b.std())
-    return float(((a - a.mean()) * (b - b.mean())).mean()) / deviation if deviation > 0 else 0.0
 
 
 def _border_contact(inside: NDArray[np.bool_]) -> float:
@@ -110,6 +97,25 @@ def _shape(inside: NDArray[np.bool_], directions: NDArray[np.float64]) -> dict[s
     left_right = int(np.argmax(np.abs(directions[0])))
     facts["symmetry"] = _symmetry(np.moveaxis(inside, left_right, 0))
     return facts
+
+
+def _pieces(inside: NDArray[np.bool_]) -> dict[str, float]:
+    pieces, count = label(inside, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel())[1:]
+    return {"components": float(count), "largest_component": float(sizes.max() / sizes.sum())}
+
+
+def _left_share(
+    voxels: NDArray[np.float32], inside: NDArray[np.bool_], directions: NDArray[np.float64]
+) -> float:
+    """Share of the mask on the left of the middle of all that is brighter than air."""
+    low, high = np.percentile(voxels, (1, 99))
+    body = voxels > low + BODY_BRIGHTNESS * (high - low)
+    if not body.any():
+        body = np.ones_like(inside)
+    # LPS: the first coordinate grows to the patient's left.
+    middle = float((np.argwhere(body) @ directions[0]).mean())
+    return float(((np.argwhere(inside) @ directions[0]) > middle).mean())
 
 
 def _symmetry(inside: NDArray[np.bool_]) -> float:

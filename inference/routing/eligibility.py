@@ -10,14 +10,12 @@ from dicom_node.domain.run import Reason, RejectionKind
 from inference.contract import InputKind
 from inference.mr_contrast import Contrast
 from inference.mr_sequence import SequenceType
-from inference.projection import laterality, views
 from inference.routing import wording
 from inference.routing.no_scan import NoScanKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dicom_node.domain.catalog import CatalogEntry
     from inference.contract import InputRequirements
     from inference.routing.body_part import BodyPartTable
     from inference.routing.series import SeriesFacts
@@ -54,27 +52,9 @@ def check_input(
     return tuple(kept)
 
 
-def fitting_images(needs: InputRequirements, entries: Sequence[CatalogEntry]) -> tuple[CatalogEntry, ...]:
-    """The images of a projection series whose own view and side the model takes, unknown ones included.
-
-    A series may hold a frontal and a lateral image. All of them come back where the model asks for neither,
-    or takes volumes.
-    """
-    if needs.kind is not InputKind.IMAGE or not (needs.views or needs.lateralities):
-        return tuple(entries)
-    return tuple(entry for entry in entries if _image_fits(needs, entry))
-
-
 def passed(reasons: Sequence[Reason]) -> bool:
     """Whether none refused."""
     return all(reason.passed for reason in reasons)
-
-
-def _image_fits(needs: InputRequirements, entry: CatalogEntry) -> bool:
-    shown, side = views(entry.attributes), laterality(entry.attributes)
-    return (not needs.views or not shown or bool(shown & set(needs.views))) and (
-        not needs.lateralities or side is None or side in needs.lateralities
-    )
 
 
 def _conditions(needs: InputRequirements, series: SeriesFacts, table: BodyPartTable) -> Iterator[_Told]:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from dicom_node.domain.run import Reason
 from inference.gates.agreement import check_agreement
 from inference.gates.limits import check_confidence, check_limits
 from inference.gates.measure import measure_volume
-from inference.gates.source import check_volume
-from inference.preprocess.volume import Volume
+from inference.gates.pixels import measure_pixels
+from inference.gates.source import check_images, check_volume
 
 if TYPE_CHECKING:
     from inference.contract import ModelManifest
     from inference.runner.answer import ModelAnswer
     from inference.runner.source import RunInput
-
-#: Facts of a place in the patient, which single images do not have.
-_PLACED = ("coverage_mm", "finest_spacing_mm", "coarsest_spacing_mm", "tilt_deg")
 
 
 def before(manifest: ModelManifest, given: RunInput, subject: str) -> tuple[Reason, ...]:
@@ -27,10 +22,7 @@ def before(manifest: ModelManifest, given: RunInput, subject: str) -> tuple[Reas
     notes = tuple(Reason(subject, "volume.note", True, note) for note in given.notes)
     if given.volume is not None:
         return notes + check_volume(manifest, measure_volume(given.volume), subject)
-    grey = given.voxels if given.voxels.ndim == 3 else given.voxels.mean(axis=3)
-    facts = measure_volume(Volume(grey, np.eye(4)[:, [2, 1, 0, 3]], ()))
-    limits = [limit for limit in manifest.gates_before if limit.fact not in _PLACED]
-    return notes + check_limits(limits, facts, subject)
+    return notes + check_images(manifest, measure_pixels(given.voxels), subject)
 
 
 def after(manifest: ModelManifest, answer: ModelAnswer, min_confidence: float) -> tuple[Reason, ...]:
