@@ -1,0 +1,1 @@
+"""Lung volume and density from CT by thresholds; computed, not learned."""

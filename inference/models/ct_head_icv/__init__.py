@@ -1,0 +1,1 @@
+"""Intracranial volume from CT by thresholds and morphology; computed, not learned."""
