@@ -1,0 +1,231 @@
+import json
+
+import cv2
+import nibabel
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dicom_node.domain.errors import ConfigurationError, InvalidModelPackage
+from inference.manifest import read_manifest
+from inference.networks import NETWORKS, SEGMENTERS, build_network, stages
+from inference.training.command import train_package
+from inference.training.package import PackageText
+from inference.training.pretrained import load_pretrained
+
+TEXT = PackageText(name="toy", title="Toy", licence="CC0-1.0", modalities=("MR",))
+CLASSIFIER = {
+    "network": "small-cnn",
+    "parameters": {"widths": [8, 16]},
+    "preprocessing": {"channels": 1, "size": [24, 24], "intensity": {"range": [0, 1]}},
+    "loop": {"epochs": 8, "learning_rate": 0.02, "head_factor": 1, "patience": 8},
+    "augmentation": {"gamma": 1.1, "curve": 0, "erase": 0, "low_resolution": 0, "border": 0, "marker": 0},
+    "abnormal": ["bright"],
+    "batch": 8,
+}
+VOLUMES = {
+    "network": "unet",
+    "parameters": {"in_channels": 1, "spatial_dims": 3, "channels": [8, 16]},
+    "preprocessing": {"divisor": 4, "intensity": {"range": [0, 1]}},
+    "segments": ["shape"],
+    "loop": {"epochs": 14, "learning_rate": 0.02, "head_factor": 1, "weight_decay": 0, "patience": 14},
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def classes(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, brightness in (("bright", 220), ("dark", 90)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for n in range(24):
+            image = rng.integers(0, 60, (28, 28), dtype=np.uint8)
+            y, x = rng.integers(4, 14, 2)
+            image[y : y + 9, x : x + 9] = brightness
+            cv2.imwrite(str(tmp_path / "data" / name / f"{name}{n}.png"), image)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def volumes(tmp_path):
+    """Volumes that hold an L, which no mirroring or turn maps onto itself, stored in different directions."""
+    rng = np.random.default_rng(1)
+    for folder in ("images", "masks"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+    for n in range(8):
+        mask = np.zeros((18, 20, 22), dtype=np.uint8)
+        x, y, z = rng.integers(2, 7, 3)
+        mask[x : x + 9, y : y + 4, z : z + 4] = 1
+        mask[x : x + 3, y : y + 10, z : z + 6] = 1
+        image = np.clip(mask * 0.6 + rng.normal(0.2, 0.08, mask.shape), 0, 1).astype(np.float32)
+        flipped = n % 2
+        affine = np.diag([-1.0 if flipped else 1.0, 1.0, 1.0, 1.0])
+        for folder, array in (("images", image), ("masks", mask)):
+            stored = array[::-1] if flipped else array
+            nibabel.save(nibabel.Nifti1Image(stored, affine), tmp_path / "data" / folder / f"{n}.nii.gz")
+    return tmp_path / "data"
+
+
+def test_a_classifier_learns_and_its_package_holds_what_was_judged(classes, tmp_path):
+    lines = []
+    out = tmp_path / "package"
+    figures = train_package(classes, out, TEXT, CLASSIFIER, report=lines.append)
+    assert figures["auc"] > 0.9
+    assert any(line.startswith("epoch 1/8") for line in lines)
+    manifest = read_manifest(out)
+    assert [one.name for one in manifest.classification.classes] == ["bright", "dark"]
+    assert [one.abnormal for one in manifest.classification.classes] == [True, False]
+    record = json.loads((out / "training.json").read_text())
+    assert (
+        record["splits"] == {"train": [16, 17], "validation": [4, 4], "test": [4, 3]}
+        or sum(map(sum, record["splits"].values())) == 48
+    )
+    assert sorted(path.name for path in out.iterdir()) == [
+        "model.yaml",
+        "training.json",
+        "weights.safetensors",
+    ]
+    weights = load_file(out / "weights.safetensors")
+    assert {t.dtype for t in weights.values() if t.is_floating_point()} == {torch.float16}
+    build_network("small-cnn", **manifest.adapter.parameters).load_state_dict(weights)
+
+
+def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(classes, tmp_path):
+    def broken(line):
+        if line.startswith("epoch 3/"):
+            raise KeyboardInterrupt
+
+    plan = {**CLASSIFIER, "loop": {**CLASSIFIER["loop"], "epochs": 5}, "mixup": 0.0}
+    train_package(classes, tmp_path / "unbroken", TEXT, plan, report=lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        train_package(classes, tmp_path / "broken", TEXT, plan, report=broken)
+    train_package(classes, tmp_path / "broken", TEXT, plan, report=lambda line: None)
+    one, other = (load_file(tmp_path / name / "weights.safetensors") for name in ("unbroken", "broken"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(tensor, other[name], msg=name)
+
+
+def test_a_checkpoint_of_another_training_is_refused(classes, tmp_path):
+    (tmp_path / "out" / "checkpoints").mkdir(parents=True)
+    torch.save({"network": {}}, tmp_path / "out" / "checkpoints" / "checkpoint.pt")
+    with pytest.raises(ConfigurationError, match="another training"):
+        train_package(classes, tmp_path / "out", TEXT, CLASSIFIER, report=lambda line: None)
+
+
+def test_a_segmenter_of_volumes_finds_an_asymmetric_shape(volumes, tmp_path):
+    figures = train_package(volumes, tmp_path / "package", TEXT, VOLUMES, report=lambda line: None)
+    assert figures["dice"]["shape"] > 0.9
+    manifest = read_manifest(tmp_path / "package")
+    assert [one.label for one in manifest.segments] == ["Shape"]
+
+
+def test_a_segmenter_of_pictures_finds_an_asymmetric_shape(tmp_path):
+    rng = np.random.default_rng(2)
+    for n in range(16):
+        mask = np.zeros((40, 44), dtype=np.uint8)
+        y, x = rng.integers(2, 16, 2)
+        mask[y : y + 16, x : x + 6] = 255
+        mask[y + 10 : y + 16, x : x + 18] = 255
+        image = np.clip(mask * 0.6 + rng.normal(50, 15, mask.shape), 0, 255).astype(np.uint8)
+        for folder, array in (("images", image), ("masks", mask)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / folder / f"{n}.png"), array)
+    plan = {
+        **VOLUMES,
+        "parameters": {"in_channels": 1, "spatial_dims": 2, "channels": [8, 16]},
+        "preprocessing": {"size": [48, 48], "intensity": {"range": [0, 1]}},
+    }
+    figures = train_package(tmp_path, tmp_path / "package", TEXT, plan, report=lambda line: None)
+    assert figures["dice"]["shape"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"flavour": 1}, "flavour is unknown"),
+        ({"batch": "many"}, "batch is a int"),
+        ({"loop": {"epoch": 3}}, "epoch is unknown"),
+        ({"loop": {"device": "abacus"}}, "device"),
+        ({"abnormal": ["purple"]}, "purple"),
+        ({"network": "unet"}, "segments"),
+    ],
+)
+def test_a_plan_that_does_not_fit_says_why(classes, tmp_path, changes, message):
+    with pytest.raises(ConfigurationError, match=message):
+        train_package(classes, tmp_path / "out", TEXT, {**CLASSIFIER, **changes}, report=lambda line: None)
+
+
+def test_masks_that_do_not_fit_are_named(tmp_path):
+    for folder, side in (("images", 20), ("masks", 21)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), np.zeros((side, 20), np.uint8))
+    with pytest.raises(ConfigurationError, match=r"a\.png has another size"):
+        train_package(tmp_path, tmp_path / "out", TEXT, VOLUMES, report=lambda line: None)
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_every_network_gives_a_value_a_class_and_takes_its_own_weights(name):
+    pictures = {"spatial_dims": 2} if name in ("unet", "segresnet") else {}
+    # Without memory or arithmetic: only shapes are looked at.
+    with torch.device("meta"):
+        network = build_network(name, classes=3, in_channels=1, **pictures).eval()
+        scores = network(torch.zeros(2, 1, 64, 64))
+    assert scores.shape == ((2, 3, 64, 64) if name in SEGMENTERS else (2, 3))
+    assert len(stages(network)) >= 2
+    assert all(part.parameters() for part in stages(network))
+
+
+@pytest.mark.parametrize("name", ["densenet121", "efficientnet-b0", "segresnet", "small-cnn", "unet"])
+def test_networks_of_volumes_build(name):
+    with torch.device("meta"):
+        network = build_network(name, classes=2, in_channels=1, spatial_dims=3).eval()
+        scores = network(torch.zeros(1, 1, 32, 32, 32))
+    assert scores.shape == ((1, 2, 32, 32, 32) if name in SEGMENTERS else (1, 2))
+
+
+@pytest.mark.parametrize("name", ["efficientnet-lite0", "pvt"])
+def test_untrained_weights_of_one_network_give_the_same_answer_in_another(name, tmp_path):
+    torch.manual_seed(4)
+    first, second = (build_network(name, classes=3).eval() for _ in range(2))
+    torch.save(first.state_dict(), tmp_path / "untrained.pt")
+    load_pretrained(second, tmp_path / "untrained.pt")
+    picture = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(first(picture), second(picture))
+
+
+def test_weights_are_matched_by_order_where_names_differ_and_other_architectures_are_refused(tmp_path):
+    torch.manual_seed(5)
+    given = build_network("small-cnn", classes=2)
+    torch.save({f"x.{k}": v for k, v in given.state_dict().items()}, tmp_path / "renamed.pt")
+    own = build_network("small-cnn", classes=3)
+    load_pretrained(own, tmp_path / "renamed.pt")
+    torch.testing.assert_close(own.features[0].weight, given.features[0].weight)
+    with pytest.raises(ConfigurationError, match="another architecture"):
+        load_pretrained(build_network("pvt", classes=2), tmp_path / "renamed.pt")
+    (tmp_path / "broken.pt").write_bytes(b"no weights")
+    with pytest.raises(ConfigurationError, match="loaded safely"):
+        load_pretrained(own, tmp_path / "broken.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("resnet-1000", {}, "no network is called"),
+        ("small-cnn", {"colour": "red"}, "parameters"),
+        ("small-cnn", {"spatial_dims": 4}, "spatial_dims"),
+        ("pvt", {"widths": [8, 8]}, "four numbers"),
+        ("segformer", {"widths": [8, 9, 10, 11]}, "multiples"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_an_invalid_package(name, parameters, message):
+    with pytest.raises(InvalidModelPackage, match=message):
+        build_network(name, classes=2, **parameters)
