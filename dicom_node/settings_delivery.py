@@ -19,7 +19,9 @@ class DeliveryWhen(Section):
     body_part: tuple[str, ...] = Field(default=(), description="as routing found it")
     model: tuple[str, ...] = Field(default=(), description="that gave a result")
     source: tuple[str, ...] = Field(default=(), description="AE title that sent it, or `stow` or `upload`")
-    state: tuple[Literal["done", "rejected"], ...] = Field(default=("done",), description="how it ended")
+    state: tuple[Literal["done", "rejected"], ...] = Field(
+        default=("done", "rejected"), description="how it ended; a rejected one has reports that say why"
+    )
 
     @model_validator(mode="before")
     @classmethod

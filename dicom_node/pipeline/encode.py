@@ -45,7 +45,7 @@ def encode(
     results = services.encoder.encode(predictions, study_input(services, study_id, version), earlier)
     # Writes wait for the disk: side by side their waits fall together.
     with ThreadPoolExecutor(WRITERS, thread_name_prefix="encode") as pool:
-        entries = tuple(_each(pool, write, results))
+        entries = tuple(write_each(pool, write, results))
     services.ledger.made(study_id, version, entries)
     return entries
 
@@ -59,7 +59,7 @@ def earlier_results(services: Services, study_id: str, version: int) -> Sequence
     return ()
 
 
-def _each(
+def write_each(
     pool: ThreadPoolExecutor, write: Callable[[EncodedResult], ResultEntry], results: Iterable[EncodedResult]
 ) -> Iterator[ResultEntry]:
     """Write all, in order; no more of them are in memory than are being written, and as many that wait."""

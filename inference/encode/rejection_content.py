@@ -18,6 +18,7 @@ from inference.encode.report_content import (
     gates_section,
     model_section,
 )
+from inference.gates.advice import advice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ _STATUS = Code("111065", "DCM", "Summary of Analyses")
 _NOT_ATTEMPTED = Code("111225", "DCM", "Not Attempted")
 _FAILED = Code("111224", "DCM", "Failed")
 _REASON = Code("REASON", PRIVATE_SCHEME, "Reason for no result")
+_ADVICE = Code("ADVICE", PRIVATE_SCHEME, "What to do")
 _NEAREST = Code("REASON_STANDARD", PRIVATE_SCHEME, "Nearest standard reason")
 
 #: Each kind of doubt as the node's own code.
@@ -98,3 +100,4 @@ def _reasons(context: RunContext) -> Iterator[Line]:
         if kind is not None:
             yield Line(_REASON, KIND_CODES[kind])
             yield Line(_NEAREST, STANDARD_CODES[kind])
+            yield Line(_ADVICE, advice(kind))

@@ -38,6 +38,23 @@ def test_study_without_a_model_is_rejected_with_its_reason_and_purged(node):
     assert node.http.get(f"/dicom-web/studies/{study['study_instance_uid']}").status_code == 410
 
 
+def test_study_that_a_gate_rejects_has_a_report_that_says_why(node, t1_half, with_new_uids):
+    blank = with_new_uids(t1_half[::3], "blank")
+    for ds in blank:
+        ds.PixelData = bytes(len(ds.PixelData))
+    assert set(node.send(blank)) == {0x0000}
+    study = node.wait_ended(blank[0].StudyInstanceUID)
+    (run,) = study["runs"]
+    assert (study["state"], run["status"]) == ("rejected", "rejected")
+    (result,) = study["results"]
+    assert result["kind"] == "SR"
+    base = f"/dicom-web/studies/{study['study_instance_uid']}/series/{result['series_instance_uid']}"
+    words = node.http.get(f"{base}/metadata").text
+    assert "Unable to determine" in words
+    assert "R_QUALITY" in words
+    assert "Unable to determine" in node.http.get(f"/studies/{study['id']}").text
+
+
 def test_inputs_are_purged_and_answer_410_while_results_stay(node, t1_half):
     assert set(node.send(t1_half)) == {0x0000}
     study = node.wait_ended(t1_half[0].StudyInstanceUID)
@@ -48,7 +65,7 @@ def test_inputs_are_purged_and_answer_410_while_results_stay(node, t1_half):
 
     base = f"/dicom-web/studies/{study['study_instance_uid']}"
     shown = node.http.get(f"{base}/series").json()
-    assert sorted(s["00080060"]["Value"][0] for s in shown) == ["OT", "SEG", "SR", "SR"]
+    assert sorted(s["00080060"]["Value"][0] for s in shown) == ["DOC", "OT", "SEG", "SR", "SR"]
     routing = node.http.get(f"/api/studies/{study['id']}/routing").json()
     source = f"{base}/series/{routing['assignments'][0]['series_instance_uid']}"
     for resource in (source, f"{source}/metadata"):

@@ -75,7 +75,7 @@ def make_case(slices=10, rows=40, columns=30, plane="axial", spacing=(1.0, 1.0),
         buffer = io.BytesIO()
         ds.save_as(buffer, enforce_file_format=True)
         data[str(ds.SOPInstanceUID)] = buffer.getvalue()
-    study = SyntheticStudy(derive_uid("study"), 1, data, tuple(_entries(data)))
+    study = SyntheticStudy(derive_uid("study"), 1, data, tuple(entries_of(data)))
     return Case(study, _prediction(tuple(data), mask, probability), mask, probability, spacing)
 
 
@@ -124,7 +124,8 @@ def _slice(index, pixels, orientation, spacing):
     return ds
 
 
-def _entries(data):
+def entries_of(data):
+    """The catalogue's entries of Part 10 instances by UID."""
     for uid, part10 in data.items():
         ds = pydicom.dcmread(io.BytesIO(part10), stop_before_pixels=True)
         yield CatalogEntry(

@@ -4,7 +4,9 @@ import io
 from dataclasses import replace
 
 import numpy as np
-from predicted_series import make_case
+import pydicom
+from multi_frame import enhanced_mr
+from predicted_series import entries_of, make_case
 
 from dicom_node.domain.finding import ClassFinding, Code, Detection, Explanation, Measurement, Task
 from dicom_node.domain.run import Reason, RejectionKind, RunStatus
@@ -144,3 +146,26 @@ TASKS = {
 def make_task(task, **options):
     """A case of a task, of 9 slices unless told otherwise."""
     return TASKS[task](make_case(**{"slices": 9, **options}))
+
+
+def without_geometry(ds, index):
+    """A `change` for `make_case`: images that have no place in the patient."""
+    for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "FrameOfReferenceUID", "PixelSpacing"):
+        delattr(ds, keyword)
+
+
+def as_frames(case):
+    """The case with its slices as the frames of one Enhanced MR instance."""
+    slices = [pydicom.dcmread(io.BytesIO(part10)) for part10 in case.study.data.values()]
+    ds = enhanced_mr(slices)
+    buffer = io.BytesIO()
+    ds.save_as(buffer, enforce_file_format=True)
+    uid = str(ds.SOPInstanceUID)
+    data = {uid: buffer.getvalue()}
+    prediction = replace(
+        case.prediction,
+        source_sop_instance_uids=(uid,),
+        source_frames=tuple(range(1, len(slices) + 1)),
+    )
+    study = replace(case.study, data=data, instances=tuple(entries_of(data)))
+    return replace(case, study=study, prediction=prediction)
