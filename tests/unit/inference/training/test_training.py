@@ -84,10 +84,7 @@ def test_a_classifier_learns_and_its_package_holds_what_was_judged(classes, tmp_
     assert [one.name for one in manifest.classification.classes] == ["bright", "dark"]
     assert [one.abnormal for one in manifest.classification.classes] == [True, False]
     record = json.loads((out / "training.json").read_text())
-    assert (
-        record["splits"] == {"train": [16, 17], "validation": [4, 4], "test": [4, 3]}
-        or sum(map(sum, record["splits"].values())) == 48
-    )
+    assert sum(map(sum, record["splits"].values())) == 48
     assert sorted(path.name for path in out.iterdir()) == [
         "model.yaml",
         "training.json",
@@ -180,7 +177,6 @@ def test_every_network_gives_a_value_a_class_and_takes_its_own_weights(name):
         scores = network(torch.zeros(2, 1, 64, 64))
     assert scores.shape == ((2, 3, 64, 64) if name in SEGMENTERS else (2, 3))
     assert len(stages(network)) >= 2
-    assert all(part.parameters() for part in stages(network))
 
 
 @pytest.mark.parametrize("name", ["densenet121", "efficientnet-b0", "segresnet", "small-cnn", "unet"])
