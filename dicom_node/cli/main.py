@@ -16,6 +16,7 @@ from dicom_node.cli import (
     echo,
     find,
     models,
+    models_packages,
     notifications,
     pull,
     purge,
@@ -52,6 +53,8 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(worklist.app, name="worklist")
+models.app.command("new")(models_packages.new)
+models.app.command("trust")(models_packages.trust)
 app.add_typer(models.app, name="models")
 app.add_typer(routes.app, name="routes")
 app.add_typer(database.app, name="db")

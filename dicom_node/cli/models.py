@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dicom_node.cli.models_train import train
 from dicom_node.cli.options import ConfigOption, JsonOption, settings_from
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from inference.registry import ModelRegistry
 
 app = typer.Typer(help="The model packages.", no_args_is_help=True)
+app.command("train")(train)
 
 NameArgument = Annotated[str, typer.Argument(help="the package's name")]
 
@@ -75,8 +79,9 @@ def check(
     from inference.packages.trust import TrustStore
 
     settings = settings_from(config)
-    folder = Path(name) if (Path(name) / "model.yaml").is_file() else None
+    folder = _folder_of(Path(name))
     if folder is not None:
+        _make_importable(folder)
         name = read_manifest(folder).name
     report = check_model(
         registry_of(settings, folder),
@@ -128,6 +133,21 @@ def run(
     for reason in prediction.reasons:
         typer.echo(f"{'yes' if reason.passed else 'no '}  {reason.rule}: {reason.text}")
     typer.echo("Research use only. Not for diagnosis.")
+
+
+def _folder_of(path: Path) -> Path | None:
+    """The package that a path holds: itself, or the only one in it, as a Python project has it."""
+    if (path / "model.yaml").is_file():
+        return path
+    inner = [found.parent for found in path.glob("*/model.yaml")] if path.is_dir() else []
+    return inner[0] if len(inner) == 1 else None
+
+
+def _make_importable(folder: Path) -> None:
+    """Let a package's own code be found here and in the model process, as if it were installed."""
+    outer = str(folder.resolve().parent)
+    sys.path.append(outer)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), outer)))
 
 
 def _held(dirs: tuple[Path, ...]) -> frozenset[Path]:

@@ -20,12 +20,10 @@ PRIVATE = "99"
 
 
 def find_code(scheme: str, meaning: str) -> tuple[str, str] | None:
-    """Value and official meaning of the concept that is called so, or `None` where DICOM uses none."""
+    """Value and official meaning of the one concept that is called so, or `None` where there is not one."""
     wanted = meaning.strip().casefold()
-    for value, official in _known(scheme):
-        if official.casefold() == wanted:
-            return value, official
-    return None
+    found = {value: official for value, official in _known(scheme) if official.casefold() == wanted}
+    return next(iter(found.items())) if len(found) == 1 else None
 
 
 def check_codes(manifest: ModelManifest) -> tuple[PackageFinding, ...]:
