@@ -169,6 +169,17 @@ class RunContext:
                 ds[keyword] = self.header[keyword]
         ds.ContributingEquipmentSequence = [self._contributing_equipment()]
 
+    def name_body_part(self, ds: Dataset) -> None:
+        """Write the source's body part and side (General Series, PS3.3 §C.7.3.1), which images of it share.
+
+        Laterality stands there, empty, where nothing says that the part has no sides (Type 2C).
+        """
+        for keyword in ("BodyPartExamined", "Laterality"):
+            if self.header.get(keyword):
+                ds[keyword] = self.header[keyword]
+        if "BodyPartExamined" not in ds and "Laterality" not in ds:
+            ds.Laterality = ""
+
     def _contributing_equipment(self) -> Dataset:
         item = Dataset()
         item.Manufacturer = self.model.manufacturer

@@ -17,6 +17,7 @@ from highdicom.seg import (
 from dicom_node.domain.errors import EncodingFailed
 from inference.encode.coding import concept
 from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
+from inference.encode.frame_sources import frame_sources, name_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,34 +40,61 @@ def make_segmentation(context: ResultContext, mask: NDArray[np.uint8]) -> Datase
     EncodingFailed
         If the mask is empty.
     """
+    segments = context.prediction.segments
+    chosen = choose_slices(mask, len(segments))
+    segmentation = encode_segments(
+        context, mask, chosen, Role.SEGMENTATION, SegmentationTypeValues.BINARY, _name(segments)
+    )
+    while not packs_evenly(segmentation.NumberOfFrames, *mask.shape[1:]):
+        _append_empty_frame(segmentation, context)
+    return segmentation
+
+
+def encode_segments(
+    context: ResultContext,
+    mask: NDArray[np.uint8],
+    chosen: list[int],
+    role: Role,
+    kind: SegmentationTypeValues,
+    name: str,
+) -> Dataset:
+    """Encode the chosen slices of a mask as one Segmentation of any type.
+
+    Parameters
+    ----------
+    mask
+        (slices, rows, columns).
+    chosen
+        Indices of the slices that become frames.
+    name
+        For the Series Description.
+    """
     source, model = context.source, context.model
-    chosen = choose_slices(mask, len(context.prediction.segments))
     segmentation: Dataset = Segmentation(
-        source_images=[source.slices[index] for index in chosen],
+        source_images=frame_sources(source, chosen),
         pixel_array=mask[chosen],
-        segmentation_type=SegmentationTypeValues.BINARY,
+        segmentation_type=kind,
         segment_descriptions=[_describe(context, segment) for segment in context.prediction.segments],
-        series_instance_uid=context.series_uid(Role.SEGMENTATION),
-        series_number=context.series_number(Role.SEGMENTATION),
-        sop_instance_uid=context.instance_uid(Role.SEGMENTATION),
+        series_instance_uid=context.series_uid(role),
+        series_number=context.series_number(role),
+        sop_instance_uid=context.instance_uid(role),
         instance_number=1,
         content_label="SEGMENTATION",
         content_description=f"{model.name} {model.version}: {RESEARCH_NOTICE}"[:64],
         content_creator_name=None,
         pixel_measures=hd.PixelMeasuresSequence(
             pixel_spacing=source.spacing,
-            slice_thickness=source.header.get("SliceThickness") or source.slice_spacing or 1.0,
+            slice_thickness=source.slice_thickness or source.slice_spacing or 1.0,
             spacing_between_slices=source.slice_spacing,
         ),
         omit_empty_frames=False,
-        series_description=context.series_description(_name(context.prediction.segments)),
+        series_description=context.series_description(name),
         specific_character_set=CHARACTER_SET,
         **context.equipment(),
     )
-    while not packs_evenly(segmentation.NumberOfFrames, *mask.shape[1:]):
-        _append_empty_frame(segmentation, context)
+    name_frames(segmentation, source)
     context.complete(segmentation)
-    _derive_dimension_uid(segmentation, context.uid("dimension"))
+    derive_dimension_uid(segmentation, context.uid("dimension", role.name))
     segmentation.ContentDate = context.made_at.strftime("%Y%m%d")
     segmentation.ContentTime = context.made_at.strftime("%H%M%S")
     return segmentation
@@ -133,7 +161,8 @@ def _name(segments: tuple[Segment, ...]) -> str:
     return f"{segments[0].label.lower()} mask" if len(segments) == 1 else "segmentation"
 
 
-def _derive_dimension_uid(ds: Dataset, uid: str) -> None:
+def derive_dimension_uid(ds: Dataset, uid: str) -> None:
+    """Give the dimensions of a multi-frame object a UID that is the same for the same run."""
     for item in (*ds.DimensionOrganizationSequence, *ds.DimensionIndexSequence):
         item.DimensionOrganizationUID = uid
 
@@ -145,7 +174,7 @@ def _append_empty_frame(ds: Dataset, context: ResultContext) -> None:
     # It is derived from no source image: Type 2, so empty (PS3.3 §C.7.6.16.2.6).
     frame.DerivationImageSequence = []
     source = context.source
-    step = source.slice_spacing or float(source.header.get("SliceThickness") or 1.0)
+    step = source.slice_spacing or source.slice_thickness or 1.0
     normal = np.cross(source.row_direction, source.column_direction)
     first, last = (
         np.array(item.PlanePositionSequence[0].ImagePositionPatient, dtype=float)
