@@ -25,6 +25,7 @@ from dicom_node.app.worklist import build_input_source, build_worklist_work
 from dicom_node.domain.study import Completion
 from dicom_node.pipeline.complete import CompletionMonitor
 from dicom_node.pipeline.polling import PollingThread
+from dicom_node.pipeline.priority import priority
 from dicom_node.pipeline.receive import ReceiveStage
 from dicom_node.pipeline.senders import OpenSenders
 from dicom_node.pipeline.tally import ArrivalTally
@@ -64,6 +65,7 @@ def build_node(settings: Settings, *, hook: Callable[[str, str], None] | None = 
         services,
         database_url=workflow_url(settings),
         compute_slots=max(1, (os.cpu_count() or 2) // 2),
+        priority=partial(priority, services),
         hook=hook,
     )
     senders = OpenSenders()

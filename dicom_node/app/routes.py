@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
-
-from pydicom.uid import UID
 
 from dicom_node.domain.errors import ConfigurationError
 from inference.mr_sequence import SequenceType
@@ -18,12 +17,11 @@ from inference.routing.rule import Route
 from inference.routing.scanner import MAKERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from dicom_node.settings import Settings
     from dicom_node.settings_routing import RouteSettings, RouteWhen
     from inference.registry import ModelRegistry
 
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _SEQUENCES = tuple(kind.value for kind in SequenceType)
 
 
@@ -37,7 +35,6 @@ def build_routes(settings: Settings, registry: ModelRegistry) -> tuple[Route, ..
         rule and says what to write.
     """
     table = BodyPartTable()
-    _names_once(settings.routes)
     return tuple(_route(route, registry, table) for route in settings.routes)
 
 
@@ -50,14 +47,6 @@ def build_router(settings: Settings, registry: ModelRegistry, *, sample_key: byt
         See `build_routes`.
     """
     return Router(registry, build_routes(settings, registry), sample_key=sample_key)
-
-
-def _names_once(routes: Iterable[RouteSettings]) -> None:
-    seen: set[str] = set()
-    for route in routes:
-        if route.name in seen:
-            raise ConfigurationError(f"route {route.name}: the name stands twice; give each rule its own")
-        seen.add(route.name)
 
 
 def _route(route: RouteSettings, registry: ModelRegistry, table: BodyPartTable) -> Route:
@@ -89,7 +78,7 @@ def _condition(name: str, where: str, when: RouteWhen, table: BodyPartTable) -> 
                 f"{place}: no body part {part}; write a term of PS3.16 Annex L (HEAD) or a SNOMED code"
             )
     for uid in when.sop_class:
-        if not UID(uid).is_valid:
+        if _UID.fullmatch(uid) is None:
             raise ConfigurationError(f"{place}: {uid} is no SOP Class UID")
     if when.min_instances and when.max_instances and when.min_instances > when.max_instances:
         raise ConfigurationError(f"{place}: min_instances is larger than max_instances")

@@ -11,10 +11,10 @@ from dicom_node.domain.study import Stage, StudyState
 from dicom_node.pipeline import check, deidentify, deliver_plan, encode, infer, purge, route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from dicom_node.domain.run import Run
+    from dicom_node.domain.run import Assignment, Run
     from dicom_node.pipeline.deliver_plan import Ending
     from dicom_node.pipeline.services import Services
 
@@ -38,13 +38,14 @@ def analyse(run: StageRunner) -> tuple[StudyState, str | None]:
 
     refs: list[dict[str, str]] = []
     failed: list[Run] = []
-    by_model: dict[str, dict[str, str]] = {}
+    made_by: dict[tuple[str, str], dict[str, str]] = {}
     for assignment in decision.assignments:
-        feeds = [by_model[model] for model in assignment.needs if model in by_model]
+        needed = (_feed(made_by, model, assignment) for model in assignment.needs)
+        feeds = [feed for feed in needed if feed is not None]
         try:
             made = run(Stage.INFER, infer.infer, assignment, feeds)
             refs.append(made)
-            by_model[assignment.model] = made
+            made_by[assignment.model, assignment.series_instance_uid] = made
         except NodeError as exc:
             # One model that fails must not take the others' results away.
             failed.append(infer.failed_run(assignment, f"{exc.code}: {exc}"))
@@ -89,6 +90,14 @@ def finish(
 def closed(services: Services, study_id: str, version: int, number: int, again_at: datetime | None) -> None:
     """Note that a version was looked at."""
     services.deliveries.release_closings([(study_id, version, number, again_at)])
+
+
+def _feed(
+    made_by: Mapping[tuple[str, str], dict[str, str]], model: str, assignment: Assignment
+) -> dict[str, str] | None:
+    """What a model made of the same series, or else of another one of the study."""
+    same = made_by.get((model, assignment.series_instance_uid))
+    return same or next((made for (name, _), made in made_by.items() if name == model), None)
 
 
 def _outcome_of(runs: Sequence[Run]) -> tuple[StudyState, str | None]:

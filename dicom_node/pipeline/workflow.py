@@ -14,11 +14,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from dbos import DBOS, DBOSConfig, SetWorkflowID, error
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, error
 
 from dicom_node.domain.errors import InternalError, NodeError, TransientError
 from dicom_node.domain.study import Stage, StudyState
 from dicom_node.pipeline import deliver, deliver_plan, plan
+from dicom_node.pipeline.priority import ROUTINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,8 @@ class Pipeline:
         Studies that are worked on at once.
     executor_id
         Name of this node among those that share the database; the same after a restart.
+    priority
+        Priority of a study version in the compute queue, smaller goes first; without it all are alike.
     hook
         For fault tests only: called around each stage.
     """
@@ -65,9 +68,11 @@ class Pipeline:
         database_url: str,
         compute_slots: int = 2,
         executor_id: str = "local",
+        priority: Callable[[str, int], int] = lambda _study_id, _version: ROUTINE,
         hook: Callable[[str, str], None] | None = None,
     ) -> None:
         self._services = services
+        self._priority = priority
         self._hook = hook
         self._compute_slots = compute_slots
         if database_url.startswith("sqlite:///"):
@@ -118,7 +123,9 @@ class Pipeline:
         if self._services.deliveries.closing(study_id, version) is not None:
             return  # analysed: the dispatcher knows what is left to do
         workflow_id = f"{study_id}.v{version}.{APPLICATION_VERSION}"
-        with SetWorkflowID(workflow_id):
+        # Above 0 always: that is the engine's highest, for those that say nothing.
+        priority = self._priority(study_id, version)
+        with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=priority):
             handle = DBOS.enqueue_workflow(COMPUTE_QUEUE, self._process_workflow, study_id, version)
         if handle.get_status().status in {"ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"}:
             # The study is still in `processing`, so its end could not be recorded: go on from there.

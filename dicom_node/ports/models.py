@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from dicom_node.domain.catalog import CatalogEntry
     from dicom_node.domain.finding import Prediction
@@ -43,10 +44,10 @@ class ModelRouter(Protocol):
     def route(self, study: StudyInput) -> RoutingDecision:
         """Apply the rules and record every reason; never raises for odd input."""
 
-    def is_stat(self, headers: Sequence[CatalogEntry], senders: frozenset[str]) -> bool:
-        """Whether a study goes before others, from headers of some of its instances as they were received.
+    def is_stat(self, headers: Sequence[BinaryIO], senders: frozenset[str]) -> bool:
+        """Whether a study goes before others, from some of its instances as they were received.
 
-        They are identity: nothing of them is kept or told. Never raises for odd input.
+        They are identity: nothing of them is kept or told. Pixels are not read. Never raises for odd input.
         """
 
 

@@ -109,6 +109,10 @@ class BodyPartTable:
         self._by_word = {word: part for part in parts for word in (part.term, *part.words)}
         self._by_cover = {frozenset(part.covers): part for part in parts if part.covers}
 
+    def terms(self) -> tuple[str, ...]:
+        """All terms, in the order of the table."""
+        return tuple(self._by_term)
+
     def named(self, name: str) -> BodyPart | None:
         """The part that a term, a word or a SNOMED code names, or `None`."""
         return self._by_code.get(name.strip().upper()) or self._by_word.get(_letters(name))

@@ -54,7 +54,7 @@ def dry_run(registry: ModelRegistry, routes: Sequence[Route], folder: Path) -> t
             study_instance_uid=study.study_instance_uid,
             images=len(study.instances),
             series=len({entry.series_instance_uid for entry in study.instances}),
-            stat=router.is_stat(study.instances, study.senders),
+            stat=router.would_be_stat(study),
             decision=router.route(study),
         )
         for study in read_studies(folder)

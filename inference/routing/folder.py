@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pydicom
-
-from dicom_node.domain.catalog import CatalogEntry, CatalogKind
 from dicom_node.domain.errors import InferenceFailed, NotFound
+from inference.routing.header import UNREADABLE, read_entry
 from inference.routing.router import Router
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dicom_node.domain.catalog import CatalogEntry
     from dicom_node.domain.run import RoutingDecision
     from inference.registry import ModelRegistry
     from inference.routing.rule import Route
@@ -79,31 +78,11 @@ def _entries(folder: Path) -> tuple[CatalogEntry, ...]:
     entries: dict[str, CatalogEntry] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
-            entry = _entry(pydicom.dcmread(path, stop_before_pixels=True), path)
-        except (pydicom.errors.InvalidDicomError, AttributeError, OSError, ValueError, KeyError, TypeError):
+            entry = read_entry(path, str(path))
+        except UNREADABLE:
             continue
         # The node keeps one copy of an instance too.
         entries.setdefault(entry.sop_instance_uid, entry)
     if not entries:
         raise InferenceFailed(f"{folder}: holds no DICOM files")
     return tuple(entries.values())
-
-
-def _entry(ds: pydicom.Dataset, path: Path) -> CatalogEntry:
-    # Only what routing reads; private and bulk attributes may be broken in ways that JSON cannot hold.
-    attributes = {
-        f"{element.tag:08X}": element.to_json_dict(None, 1024)
-        for element in ds
-        if not element.tag.is_private and element.VR not in {"OB", "OW", "OD", "OF", "OL", "OV", "UN"}
-    }
-    return CatalogEntry(
-        study_id="folder",
-        kind=CatalogKind.SOURCE,
-        study_instance_uid=str(ds.StudyInstanceUID),
-        series_instance_uid=str(ds.SeriesInstanceUID),
-        sop_instance_uid=str(ds.SOPInstanceUID),
-        sop_class_uid=str(ds.SOPClassUID),
-        transfer_syntax_uid=str(ds.file_meta.TransferSyntaxUID),
-        ref=str(path),
-        attributes=attributes,
-    )

@@ -11,6 +11,7 @@ from inference.routing.body_part import BodyPartTable
 from inference.routing.choice import best_first, explain_choice
 from inference.routing.dependencies import Dependencies
 from inference.routing.eligibility import check_input, passed
+from inference.routing.header import UNREADABLE, read_entry
 from inference.routing.rule import Route, check_route, is_sampled
 from inference.routing.series import describe, group_series
 from inference.routing.urgency import is_stat
@@ -18,8 +19,8 @@ from inference.routing.wording import NAMED_MODALITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import BinaryIO
 
-    from dicom_node.domain.catalog import CatalogEntry
     from dicom_node.ports.models import StudyInput
     from inference.registry import ModelRegistry
     from inference.routing.series import SeriesFacts
@@ -72,9 +73,20 @@ class Router:
             body_part=_body_part(all_series),
         )
 
-    def is_stat(self, headers: Sequence[CatalogEntry], senders: frozenset[str]) -> bool:
+    def is_stat(self, headers: Sequence[BinaryIO], senders: frozenset[str]) -> bool:
         """See `ports.ModelRouter.is_stat`."""
-        return is_stat(headers, senders, self._routes, self._table)
+        entries = []
+        for number, header in enumerate(headers):
+            try:
+                entries.append(read_entry(header, str(number)))
+            except UNREADABLE:
+                # De-identification will say what is wrong with it.
+                continue
+        return is_stat(entries, senders, self._routes, self._table)
+
+    def would_be_stat(self, study: StudyInput) -> bool:
+        """As `is_stat`, of a study whose headers are known."""
+        return is_stat(study.instances, study.senders, self._routes, self._table)
 
     def _takes(self, route: Route, study_instance_uid: str, reasons: list[Reason]) -> bool:
         if route.sample >= 1:

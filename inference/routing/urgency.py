@@ -5,6 +5,7 @@ Decided before de-identification, from headers that are still the sender's: only
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from inference.attributes import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.catalog import CatalogEntry
     from inference.routing.body_part import BodyPartTable
+    from inference.routing.condition import Condition
     from inference.routing.rule import Route
 
 #: Values of Requested Procedure Priority (0040,1003) that let a study overtake others.
@@ -49,7 +51,7 @@ def is_stat(
         holders = (entry.attributes, *items(entry.attributes, REQUEST_ATTRIBUTES_SEQUENCE))
         if any(text(holder, REQUESTED_PROCEDURE_PRIORITY) in _URGENT for holder in holders):
             return True
-    urgent = [route for route in routes if route.stat]
+    urgent = [_uncounted(route) for route in routes if route.stat]
     if not urgent:
         return False
     return any(
@@ -57,3 +59,14 @@ def is_stat(
         for series in group_series(headers, table)
         for route in urgent
     )
+
+
+def _uncounted(route: Route) -> Route:
+    """The rule without numbers of images: of a series only some headers are here."""
+    return replace(
+        route, when=_any_number(route.when), unless=tuple(_any_number(one) for one in route.unless)
+    )
+
+
+def _any_number(condition: Condition) -> Condition:
+    return replace(condition, min_instances=None, max_instances=None)

@@ -10,7 +10,7 @@ from delivery_bench import Silent
 
 from dicom_node.domain.errors import InvalidInstance, StorageFailure
 from dicom_node.domain.study import Stage, StudyState
-from dicom_node.pipeline import deliver_plan, plan, workflow
+from dicom_node.pipeline import deliver_plan, plan, priority, workflow
 
 
 class Recorder:
@@ -46,9 +46,9 @@ def engine(tmp_path, monkeypatch):
     monkeypatch.setattr(deliver_plan, "prepare", end_at_once)
     started = []
 
-    def start(analyse):
+    def start(analyse, **options):
         monkeypatch.setattr(plan, "analyse", analyse)
-        pipeline = workflow.Pipeline(services, database_url=f"sqlite:///{tmp_path / 'flow.db'}")
+        pipeline = workflow.Pipeline(services, database_url=f"sqlite:///{tmp_path / 'flow.db'}", **options)
         pipeline.launch()
         started.append(pipeline)
         return pipeline, index
@@ -84,6 +84,35 @@ def test_study_version_started_twice_runs_once(engine):
     time.sleep(0.3)
     assert calls == [("s", 1)]
     assert index.finished == {("s", 1): (StudyState.DONE, None)}
+
+
+def test_a_stat_study_overtakes_those_that_wait(engine):
+    order, first_runs, go_on, all_ran = [], threading.Event(), threading.Event(), threading.Event()
+
+    @_stage
+    def work(services, study_id, version):
+        order.append(study_id)
+        first_runs.set()
+        assert go_on.wait(20)
+        if len(order) == 4:
+            all_ran.set()
+
+    def analyse(run):
+        run(Stage.ROUTE, work)
+        return StudyState.DONE, None
+
+    def priority_of(study_id, version):
+        return priority.STAT if study_id == "stat" else priority.ROUTINE
+
+    pipeline, _ = engine(analyse, compute_slots=1, priority=priority_of)
+    pipeline.start("first", 1)
+    assert first_runs.wait(20)
+    for study_id in ("second", "third", "stat"):
+        pipeline.start(study_id, 1)
+    go_on.set()
+    assert all_ran.wait(20)
+    assert order[:2] == ["first", "stat"]
+    assert sorted(order[2:]) == ["second", "third"]
 
 
 def test_passing_failure_of_a_stage_is_tried_again(engine):
