@@ -99,3 +99,46 @@ def trust(
         )
     store.add(entries)
     typer.echo(f"{name}: trusted as it is now; a change of its files ends that")
+
+
+def install(
+    name: Annotated[str | None, typer.Argument(help="of a public model; without it they are listed")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", exists=True, help="a file or folder that you downloaded yourself")
+    ] = None,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="you read the licence and accept it; do not ask")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Fetch a public model into the first of inference.model_dirs, when you say so."""
+    from dicom_node.domain.errors import ConfigurationError
+    from inference.packages.install import install_public
+    from inference.packages.public_models import public_model, public_models
+
+    if name is None:
+        for model in public_models().values():
+            typer.echo(f"{model.name}  {model.title}  [{model.tried}]")
+        return
+    model = public_model(name)
+    dirs = settings_from(config).inference.model_dirs
+    if not dirs:
+        raise ConfigurationError("inference.model_dirs names no folder to install into; set it first")
+    rows = {
+        "model": model.title,
+        "project": model.project,
+        "paper": model.paper,
+        "licence": model.licence,
+        "size": model.size,
+        "tried here": model.tried,
+        "needs": model.needs,
+        "from": str(source) if source else " ".join(file.url for file in model.files) or "nothing is fetched",
+        "to": str(dirs[0] / model.name),
+    }
+    for key, value in rows.items():
+        typer.echo(f"{key:<11} {value}")
+    if not accept_licence:
+        typer.confirm("Fetch it, and do you accept its licence?", abort=True)
+    folder = install_public(model, dirs[0], source=source, progress=typer.echo)
+    typer.echo(f"written: {folder}")
+    typer.echo(model.how or f"next: install what it needs, then `dicom-node models check {model.name}`")

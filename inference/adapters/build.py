@@ -61,7 +61,13 @@ def _python(manifest: ModelManifest, weights: Mapping[str, Path], device: str) -
             f"adapter.target {manifest.adapter.target}: cannot be imported ({type(exc).__name__});"
             " install the distribution that holds it"
         ) from exc
-    return made(weights, device)
+    parameters = dict(manifest.adapter.parameters)
+    try:
+        return made(weights, device, **parameters)
+    except TypeError as exc:
+        if not parameters:
+            raise
+        raise InvalidModelPackage(f"adapter.parameters: {name} does not take them ({exc})") from exc
 
 
 def _network(

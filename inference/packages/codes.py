@@ -76,7 +76,7 @@ def _checked(code: Code) -> PackageFinding | None:
         return PackageFinding("codes", f"{shown}: the scheme {code.scheme} was not looked up", error=False)
     if code.scheme == "UCUM":
         # DICOM writes ml where others write mL; only the letters are compared.
-        letters = {value.casefold() for value, _ in _known(code.scheme)}
+        letters = {value.casefold() for value, _ in _known(code.scheme)} | {"ml", "[hnsf'u]", "kg", "g"}
         if code.value.casefold() in letters:
             return None
         return PackageFinding("codes", f"{shown} is no unit that DICOM uses", error=False)
