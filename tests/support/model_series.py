@@ -65,7 +65,7 @@ def study_of(datasets):
 
 
 def mr_slices(
-    voxels, directions="axial", *, spacing=(2.0, 1.0, 0.5), origin=(-20.0, 30.0, 5.0), **attributes
+    voxels, directions="axial", *, spacing=(2.0, 1.0, 0.5), origin=(-20.0, 30.0, 5.0), tilt=0.0, **attributes
 ):
     """MR instances of an array.
 
@@ -73,11 +73,15 @@ def mr_slices(
     ----------
     voxels
         uint16 or int16 (slices, rows, columns), slices ascending along their normal.
+    directions
+        A name of `DIRECTIONS`, or cosines.
     spacing
         Between slices, rows and columns, mm.
+    tilt
+        How far each slice lies down its columns from the one before, as part of the distance of slices.
     """
-    cosines = np.array(DIRECTIONS[directions], dtype=float)
-    normal = np.cross(cosines[:3], cosines[3:])
+    cosines = np.array(DIRECTIONS.get(directions, directions), dtype=float)
+    normal = np.cross(cosines[:3], cosines[3:]) + tilt * cosines[3:]
     study, series, frame = generate_uid(), generate_uid(), generate_uid()
     return [
         _mr_slice(

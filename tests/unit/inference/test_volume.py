@@ -10,6 +10,9 @@ from inference.preprocess.orientation import closest_axes
 from inference.preprocess.series import read_volume
 from inference.preprocess.volume import VolumeRefused
 
+#: Rows and columns along every pair of the patient's axes, either way.
+_AXES = [tuple(int(sign) * int(i == axis) for i in range(3)) for axis in range(3) for sign in (1, -1)]
+CARDINAL = [(*row, *column) for row in _AXES for column in _AXES if not np.dot(np.abs(row), np.abs(column))]
 #: Asymmetric in every direction.
 PHANTOM = np.arange(7 * 6 * 5, dtype=np.uint16).reshape(7, 6, 5)
 
@@ -67,6 +70,29 @@ def test_a_mask_made_on_model_axes_returns_to_its_voxels(directions):
     marked = on_model_axes > 100
     np.testing.assert_array_equal(order.turned_back(marked), PHANTOM > 100)
     np.testing.assert_array_equal(order.turned_back(on_model_axes), PHANTOM)
+
+
+def test_what_a_model_marks_in_any_of_24_directions_stays_where_it_is():
+    marks = [(0, 0, 0), (6, 0, 4), (2, 5, 1), (5, 3, 3)]
+    for cosines in CARDINAL:
+        for tilt in (0.0, 0.7):
+            slices = mr_slices(PHANTOM, cosines, tilt=tilt)
+            volume = read([slices[i] for i in (3, 0, 6, 1, 5, 2, 4)])
+            order = closest_axes(volume.affine)
+            on_model_axes = np.zeros_like(order.turned(volume.voxels))
+            for mark in marks:
+                on_model_axes[order.turned(volume.voxels) == PHANTOM[mark]] = 1
+            marked = np.argwhere(order.turned_back(on_model_axes))
+            assert sorted(map(tuple, marked)) == sorted(marks)
+            for index, row, column in marks:
+                place = volume.affine @ [index, row, column, 1]
+                ds = slices[index]
+                expected = (
+                    np.array(ds.ImagePositionPatient, dtype=float)
+                    + column * 0.5 * np.array(cosines[:3])
+                    + row * 1.0 * np.array(cosines[3:])
+                )
+                np.testing.assert_allclose(place[:3], expected, atol=1e-5)
 
 
 def test_model_axes_run_right_anterior_superior():
