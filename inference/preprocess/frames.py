@@ -122,10 +122,13 @@ def read_instance(part10: bytes) -> Dataset:
         Rule `unreadable`.
     """
     try:
-        return pydicom.dcmread(io.BytesIO(part10))
+        ds = pydicom.dcmread(io.BytesIO(part10))
     except Exception as exc:
         # Parsers raise whatever they like; their text may hold values of the data set.
         raise VolumeRefused("unreadable", f"an instance cannot be read ({type(exc).__name__})") from exc
+    # Else the data set keeps all that it was read from beside what it holds.
+    ds.buffer = None
+    return ds
 
 
 def value_of(ds: Dataset, keyword: str) -> Any:
