@@ -41,7 +41,7 @@ _NAMES = {
 #: Siemens: letters (what for), strength from 08 to 99, iterative or not. GE writes "HD LUNG" too.
 _SIEMENS = re.compile(r"(?P<letters>[A-Z]{1,2})(?P<strength>\d{2})[A-Z]?")
 #: Canon and Toshiba: their hundreds of names in tens.
-_CANON = re.compile(r"F[CL](?P<number>\d{2})")
+_CANON = re.compile(r"F[CL](?P<number>\d{2})[A-Z]*")
 _CANON_TENS = {3: "bone", 5: "lung", 8: _SHARP}
 #: Siemens: kernels of this strength and below are for soft tissue.
 _SOFT_UP_TO = 49

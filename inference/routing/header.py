@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import pydicom
@@ -24,13 +25,15 @@ def read_entry(source: Path | BinaryIO, ref: str) -> CatalogEntry:
     UNREADABLE
         One of these, if it is no DICOM file or names no study, series and instance.
     """
-    ds = pydicom.dcmread(source, stop_before_pixels=True)
-    # Only what routing reads; private and bulk attributes may be broken in ways that JSON cannot hold.
-    attributes = {
-        f"{element.tag:08X}": element.to_json_dict(None, 1024)
-        for element in ds
-        if not element.tag.is_private and element.VR not in {"OB", "OW", "OD", "OF", "OL", "OV", "UN"}
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they quote values
+        ds = pydicom.dcmread(source, stop_before_pixels=True)
+        # Only what routing reads; private and bulk attributes may be broken in ways that JSON cannot hold.
+        attributes = {
+            f"{element.tag:08X}": element.to_json_dict(None, 1024)
+            for element in ds
+            if not element.tag.is_private and element.VR not in {"OB", "OW", "OD", "OF", "OL", "OV", "UN"}
+        }
     return CatalogEntry(
         study_id="folder",
         kind=CatalogKind.SOURCE,
