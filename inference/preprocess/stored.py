@@ -122,6 +122,8 @@ def _without_unused_bits(ds: Dataset, stored: NDArray[np.integer]) -> NDArray[np
     if not ds.file_meta.TransferSyntaxUID.is_compressed:
         values >>= max(int(ds.HighBit) + 1 - bits, 0)
     values &= (1 << bits) - 1
-    if int(ds.PixelRepresentation) == 1:
+    signed = int(ds.PixelRepresentation) == 1
+    if signed:
         values -= (values >> (bits - 1)) << bits
-    return values
+    # As small as it was stored: a long series of these lies in memory as a whole.
+    return values.astype(f"{'i' if signed else 'u'}{stored.dtype.itemsize}")
