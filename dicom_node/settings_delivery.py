@@ -40,7 +40,7 @@ class DestinationSettings(Section):
     url: str | None = Field(default=None, description="DICOMweb base URL, for kind stow")
     access: AccessSettings = Field(default=AccessSettings(), description="for kind stow")
     identity: Literal["original", "pseudonymous"] = "original"
-    results: tuple[Literal["SR", "SEG", "SC", "PMAP", "PDF"], ...] = Field(
+    results: tuple[Literal["SR", "SEG", "SC", "PMAP", "PDF", "KOS", "PR", "RTSTRUCT"], ...] = Field(
         default=(), description="kinds that it gets; empty: all"
     )
     when: DeliveryWhen = DeliveryWhen()

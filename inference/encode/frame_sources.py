@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from inference.encode.source import SourceSeries
 
@@ -38,22 +38,30 @@ def name_frames(ds: Dataset, source: SourceSeries) -> None:
     """Let references to frames that stood in name the instance and the frame number."""
     if not source.frames:
         return
-    instance = source.header
     numbers = {_name(source, index): source.frame_number(index) for index in range(source.shape[0])}
-    for groups in ds.get("PerFrameFunctionalGroupsSequence", ()):
-        for derivation in groups.get("DerivationImageSequence", ()):
-            for image in derivation.get("SourceImageSequence", ()):
-                number = numbers.get(str(image.ReferencedSOPInstanceUID))
-                if number is not None:
-                    _name_instance(image, instance)
-                    image.ReferencedFrameNumber = number
-    for series in ds.get("ReferencedSeriesSequence", ()):
-        kept: dict[str, Dataset] = {}
-        for reference in series.ReferencedInstanceSequence:
-            if str(reference.ReferencedSOPInstanceUID) in numbers:
-                _name_instance(reference, instance)
-            kept.setdefault(str(reference.ReferencedSOPInstanceUID), reference)
-        series.ReferencedInstanceSequence = list(kept.values())
+    _name_references(ds, source.header, numbers)
+
+
+def _name_references(ds: Dataset, instance: Dataset, numbers: Mapping[str, int | None]) -> None:
+    for element in ds:
+        if element.VR != "SQ":
+            continue
+        known: set[str] = set()
+        kept = []
+        for item in element.value:
+            name = str(item.get("ReferencedSOPInstanceUID", ""))
+            if name in numbers:
+                _name_instance(item, instance)
+                if element.keyword == "SourceImageSequence":
+                    item.ReferencedFrameNumber = numbers[name]
+                elif str(instance.SOPInstanceUID) in known:
+                    continue
+                known.add(str(instance.SOPInstanceUID))
+            else:
+                _name_references(item, instance, numbers)
+            kept.append(item)
+        if len(kept) < len(element.value):
+            element.value = kept
 
 
 def _name_instance(reference: Dataset, instance: Dataset) -> None:

@@ -13,14 +13,17 @@ from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_node.domain.result import ResultKind
 from inference.encode.checks.baseline import is_registered, parse, read_baseline, uids_of, uids_of_json
+from inference.encode.checks.classes import LABEL_MAP_STORAGE
 from inference.encode.checks.content_tree import check_report
+from inference.encode.checks.drawings import check_key_objects, check_presentation_state, check_structure_set
 from inference.encode.checks.header import check_header, check_part
 from inference.encode.checks.images import check_capture, check_segmentation, check_stack
 from inference.encode.checks.likeness import Likeness
+from inference.encode.checks.maps import check_map
 from inference.encode.checks.program import Validator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dicom_node.domain.result import EncodedResult, ResultEntry
     from dicom_node.ports.models import StudyInput
@@ -56,6 +59,7 @@ class Gate:
             for result, lines in zip(chosen, second.result(), strict=True):
                 problems[result.sop_instance_uid] += lines
         bad = {uid: found for uid, found in problems.items() if found}
+        bad |= _left_alone(results, bad)
         self._log.info("results_checked", count=len(results), kept_back=len(bad))
         return bad
 
@@ -71,6 +75,23 @@ class Gate:
             found |= {entry.study_instance_uid, entry.series_instance_uid, entry.sop_instance_uid}
             found.update(uids_of_json(entry.attributes))
         return frozenset(found)
+
+
+def _left_alone(results: Sequence[EncodedResult], bad: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Results that refer to one that is kept back, or to one of these: their references lead nowhere."""
+    if not bad:
+        return {}
+    # Pictures refer to source slices only.
+    referring = {
+        result.sop_instance_uid: set(uids_of(parse(result.data, pixels=False)))
+        for result in results
+        if result.kind is not ResultKind.SC and result.sop_instance_uid not in bad
+    }
+    gone, alone = set(bad), dict[str, list[str]]()
+    while more := [uid for uid, named in referring.items() if uid not in alone and named & gone]:
+        gone.update(more)
+        alone |= {uid: ["it refers to a result that is kept back"] for uid in more}
+    return alone
 
 
 def _own_checks(results: Sequence[EncodedResult], baseline: Baseline) -> dict[str, list[str]]:
@@ -117,6 +138,14 @@ def _check_one(result: EncodedResult, ds: Dataset, baseline: Baseline) -> Iterat
         yield from check_segmentation(ds, baseline)
     elif result.kind is ResultKind.SC:
         yield from check_capture(ds, baseline)
+    elif result.kind is ResultKind.PMAP:
+        yield from check_map(ds, baseline)
+    elif result.kind is ResultKind.RTSTRUCT:
+        yield from check_structure_set(ds, baseline)
+    elif result.kind is ResultKind.PR:
+        yield from check_presentation_state(ds, baseline)
+    elif result.kind is ResultKind.KOS:
+        yield from check_key_objects(ds)
 
 
 def _check_varying(result: EncodedResult, ds: Dataset, baseline: Baseline) -> Iterator[str]:
@@ -148,5 +177,7 @@ def _for_validator(results: Sequence[EncodedResult]) -> list[EncodedResult]:
     return [
         members[index]
         for members in series.values()
+        # The program does not know the class yet, and takes it for a broken BINARY one.
+        if members[0].sop_class_uid != LABEL_MAP_STORAGE
         for index in sorted({0, len(members) // 2, len(members) - 1})
     ]

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     Describe = Callable[[str, str], str | None]
 
-_SHOWN_FIRST = (ResultKind.SC, ResultKind.SEG, ResultKind.SR, ResultKind.PMAP, ResultKind.PDF)
+_SHOWN_FIRST = (
+    ResultKind.SC,
+    ResultKind.SEG,
+    ResultKind.SR,
+    ResultKind.PMAP,
+    ResultKind.PDF,
+    ResultKind.KOS,
+    ResultKind.PR,
+    ResultKind.RTSTRUCT,
+)
 
 
 class StepState(StrEnum):

@@ -66,6 +66,9 @@ KINDS: dict[ResultKind, str] = {
     ResultKind.SC: "Heatmap",
     ResultKind.PMAP: "Parametric map",
     ResultKind.PDF: "PDF report",
+    ResultKind.KOS: "Key images",
+    ResultKind.PR: "Presentation state",
+    ResultKind.RTSTRUCT: "Structure set",
 }
 
 RUNS: dict[RunStatus, str] = {

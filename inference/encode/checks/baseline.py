@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pydicom
-from pydicom.uid import UID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -115,5 +114,5 @@ def _names_of(ds: Dataset) -> Iterator[str]:
 
 
 def is_registered(uid: str) -> bool:
-    """Whether the standard registers a UID (PS3.6 Annex A)."""
-    return UID(uid).name != uid
+    """Whether a UID is the standard's: it lies under the root of DICOM (PS3.5 §9, PS3.6 Annex A)."""
+    return uid.startswith("1.2.840.10008.")

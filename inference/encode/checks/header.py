@@ -7,12 +7,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydicom.sr.codedict import codes
-from pydicom.uid import (
-    Comprehensive3DSRStorage,
-    EncapsulatedPDFStorage,
-    SecondaryCaptureImageStorage,
-    SegmentationStorage,
-)
+
+from inference.encode.checks.classes import MODALITIES, TYPE_1, TYPE_1_OF, TYPE_2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,88 +17,6 @@ if TYPE_CHECKING:
 
     from inference.encode.checks.baseline import Baseline
 
-# Type 1 attributes of all IODs that the node writes, and what CONFORMANCE asks besides.
-_TYPE_1 = (
-    "SpecificCharacterSet",
-    "InstanceCreationDate",
-    "SeriesNumber",
-    "SeriesDescription",
-    "InstanceNumber",
-    "Manufacturer",
-    "ManufacturerModelName",
-    "SoftwareVersions",
-    "DeviceSerialNumber",
-)
-_TYPE_2 = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "PatientSex",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "StudyID",
-    "ReferringPhysicianName",
-)
-_TYPE_1_OF = {
-    Comprehensive3DSRStorage: (
-        "ContentDate",
-        "ContentTime",
-        "CompletionFlag",
-        "VerificationFlag",
-        "PreliminaryFlag",
-        "ValueType",
-        "ConceptNameCodeSequence",
-        "ContinuityOfContent",
-        "ContentSequence",
-        "CurrentRequestedProcedureEvidenceSequence",
-    ),
-    SegmentationStorage: (
-        "FrameOfReferenceUID",
-        "ContentDate",
-        "ContentTime",
-        "ContentLabel",
-        "ImageType",
-        "SegmentationType",
-        "SegmentSequence",
-        "Rows",
-        "Columns",
-        "NumberOfFrames",
-        "SharedFunctionalGroupsSequence",
-        "PerFrameFunctionalGroupsSequence",
-        "DimensionOrganizationSequence",
-        "DimensionIndexSequence",
-        "ReferencedSeriesSequence",
-    ),
-    SecondaryCaptureImageStorage: (
-        "ConversionType",
-        "ImageType",
-        "Rows",
-        "Columns",
-        "PhotometricInterpretation",
-        "BurnedInAnnotation",
-        "LossyImageCompression",
-        "DerivationDescription",
-        "SourceImageSequence",
-    ),
-    EncapsulatedPDFStorage: (
-        "ConversionType",
-        "ContentDate",
-        "ContentTime",
-        "BurnedInAnnotation",
-        "DocumentTitle",
-        "ConceptNameCodeSequence",
-        "SourceInstanceSequence",
-        "MIMETypeOfEncapsulatedDocument",
-        "EncapsulatedDocument",
-    ),
-}
-_MODALITIES = {
-    Comprehensive3DSRStorage: "SR",
-    SegmentationStorage: "SEG",
-    SecondaryCaptureImageStorage: "OT",
-    EncapsulatedPDFStorage: "DOC",
-}
 _EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "SoftwareVersions", "DeviceUID")
 # Coding scheme designators of PS3.16 Table 8-1 that need no declaration.
 _SCHEMES = frozenset(
@@ -123,16 +37,16 @@ _FOREIGN_REFERENCES = frozenset(
 def check_header(ds: Dataset, baseline: Baseline) -> Iterator[str]:
     """Yield the problems that a result of any kind can have."""
     sop_class = ds.get("SOPClassUID")
-    if sop_class not in _TYPE_1_OF:
+    if sop_class not in TYPE_1_OF:
         yield "SOP Class: the gate has no rules for it"
         return
-    for keyword in (*_TYPE_1, *_TYPE_1_OF[sop_class]):
+    for keyword in (*TYPE_1, *TYPE_1_OF[sop_class]):
         if keyword not in ds or ds[keyword].is_empty:
             yield f"{keyword} is missing or empty"
-    for keyword in _TYPE_2:
+    for keyword in TYPE_2:
         if keyword not in ds:
             yield f"{keyword} is missing"
-    if ds.get("Modality") != _MODALITIES[sop_class]:
+    if ds.get("Modality") != MODALITIES[sop_class]:
         yield "Modality does not fit the SOP Class"
     if ds.get("StudyInstanceUID") != baseline.study_instance_uid:
         yield "StudyInstanceUID is not the study's"
@@ -193,6 +107,8 @@ def _check_nested(ds: Dataset, baseline: Baseline, schemes: frozenset[str]) -> I
 def _check_reference(ds: Dataset, baseline: Baseline) -> Iterator[str]:
     if "ReferencedSOPInstanceUID" in ds:
         known = baseline.sop_classes.get(ds.ReferencedSOPInstanceUID)
+        if ds.ReferencedSOPInstanceUID == baseline.study_instance_uid:
+            return  # a structure set refers to the study as if it were an object
         if known is None:
             yield "a reference is to no instance of the study or its results"
         elif known != ds.get("ReferencedSOPClassUID"):

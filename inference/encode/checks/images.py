@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom.uid import SegmentationStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,14 +19,16 @@ _PLACE = ("FrameOfReferenceUID", "ImagePositionPatient", "ImageOrientationPatien
 
 
 def check_segmentation(ds: Dataset, baseline: Baseline) -> Iterator[str]:
-    """Yield the problems of a BINARY Segmentation."""
-    if ds.get("SegmentationType") != "BINARY":
-        yield "SegmentationType is not BINARY: viewers show no other"
+    """Yield the problems of a Segmentation, BINARY or LABELMAP by its SOP Class."""
+    binary = ds.get("SOPClassUID") == SegmentationStorage
+    if ds.get("SegmentationType") != ("BINARY" if binary else "LABELMAP"):
+        yield "SegmentationType does not fit the SOP Class: viewers show no other"
     if baseline.series_sizes.get(ds.get("SeriesInstanceUID"), 0) > 1:
         yield "a segmentation is not alone in its series"
-    frames, bits = int(ds.get("NumberOfFrames") or 0), int(ds.Rows) * int(ds.Columns)
+    frames = int(ds.get("NumberOfFrames") or 0)
+    bits = int(ds.Rows) * int(ds.Columns) * int(ds.get("BitsAllocated") or 1)
     length = -(-frames * bits // 8)
-    if bits % 8 and length % 2:
+    if binary and bits % 8 and length % 2:
         yield "the packed frames have an odd length: viewers cannot read them"
     if len(ds.get("PixelData") or b"") != length + length % 2:
         yield "PixelData does not have the length of its frames"
@@ -36,17 +39,23 @@ def check_segmentation(ds: Dataset, baseline: Baseline) -> Iterator[str]:
     ):
         yield "FrameOfReferenceUID is not the source's"
     for segment in ds.get("SegmentSequence") or ():
-        for keyword in (
-            "SegmentLabel",
-            "SegmentAlgorithmName",
-            "SegmentationAlgorithmIdentificationSequence",
-            "SegmentedPropertyCategoryCodeSequence",
-            "SegmentedPropertyTypeCodeSequence",
-            "RecommendedDisplayCIELabValue",
-            "TrackingUID",
-        ):
-            if not segment.get(keyword):
-                yield f"a segment lacks {keyword}"
+        # The background of a label map is nobody's finding.
+        if segment.get("SegmentNumber") != 0:
+            yield from _check_segment(segment)
+
+
+def _check_segment(segment: Dataset) -> Iterator[str]:
+    for keyword in (
+        "SegmentLabel",
+        "SegmentAlgorithmName",
+        "SegmentationAlgorithmIdentificationSequence",
+        "SegmentedPropertyCategoryCodeSequence",
+        "SegmentedPropertyTypeCodeSequence",
+        "RecommendedDisplayCIELabValue",
+        "TrackingUID",
+    ):
+        if not segment.get(keyword):
+            yield f"a segment lacks {keyword}"
 
 
 def check_stack(instances: Sequence[Dataset]) -> dict[str, list[str]]:

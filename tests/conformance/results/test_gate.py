@@ -7,30 +7,16 @@ import pydicom
 import pytest
 from predicted_series import derive_uid, make_case
 from pydicom.uid import UID
+from spoilt_results import OWN_RULES, spoil
 
 from dicom_node.domain.result import ResultKind
-from inference.encode.checks.program import Validator
 from inference.encode.gate import Gate
-
-OWN_RULES = Validator(program="no-such-program")
 
 
 @pytest.fixture(scope="module")
 def small():
     case = make_case(5, 33, 29)
     return case, case.encode()
-
-
-def spoil(results, kind, change, index=0):
-    """The results with one of a kind changed; returns them and its SOP Instance UID."""
-    position = [i for i, result in enumerate(results) if result.kind is kind][index]
-    ds = pydicom.dcmread(io.BytesIO(results[position].data))
-    change(ds)
-    buffer = io.BytesIO()
-    ds.save_as(buffer)
-    spoilt = list(results)
-    spoilt[position] = replace(results[position], data=buffer.getvalue())
-    return spoilt, results[position].sop_instance_uid
 
 
 def test_good_results_have_no_entry(case, results):
@@ -120,7 +106,7 @@ def _lose_frame(ds):
         (ResultKind.SC, _set(BurnedInAnnotation="YES"), "BurnedInAnnotation is not NO"),
         (ResultKind.SC, _set(Rows=3), "PixelData does not have the length"),
         (ResultKind.SC, _set(PixelSpacing=[7, 7]), "viewers cannot reconstruct"),
-        (ResultKind.SEG, _set(SegmentationType="FRACTIONAL"), "SegmentationType is not BINARY"),
+        (ResultKind.SEG, _set(SegmentationType="FRACTIONAL"), "SegmentationType does not fit"),
         (ResultKind.SEG, _lose_frame, "odd length"),
         (ResultKind.SEG, _manual_processing, "(123109, DCM) does not have that meaning"),
         (ResultKind.SR, _unknown_scheme, "a code's scheme is neither"),
