@@ -144,7 +144,7 @@ def classification_outputs(
 ) -> dict[str, Any]:
     """`outputs` of a classifier."""
     return {
-        "label": "{class_label} ({confidence_percent} %)",
+        "label": "{class_label} ({confidence_percent:.0f} %)",
         "classification": {
             "mode": "multi-class",
             "classes": [
