@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_package import toy_manifest, write_package
 
@@ -197,6 +197,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_manifest_with_anything_anywhere_is_read_or_refused(tmp_path_factory, data):
     import yaml
