@@ -33,9 +33,9 @@ _ALWAYS = (
         "{value:.0%} of the slices are blank: send the series again, or check its export",
     ),
     _Demand(
-        "neighbour_correlation", 0.2, None,
+        "neighbour_correlation", 0.1, None,
         "the images are no noise (neighbouring pixels correlate by {value:.2f})",
-        "the images look like noise (neighbouring pixels correlate by {value:.2f}, in images above 0.2):"
+        "the images look like noise (neighbouring pixels correlate by {value:.2f}, in images above 0.1):"
         " check the series in a viewer",
     ),
     _Demand(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: So much of the covariance is replaced by its diagonal: few images must not make a narrow reference.
 _SHRINKAGE = 0.1
 #: Images of the reference that may lie outside of the limit, and how far the limit is drawn from them.
-_INSIDE_PERCENT, _ROOM = 99.0, 1.5
+_INSIDE_PERCENT, _ROOM = 99.0, 1.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -141,6 +141,7 @@ class AssignmentOut(BaseModel):
     model_version: str
     series_instance_uid: str
     route: str
+    needs: list[str] = []
 
 
 class RoutingOut(BaseModel):
@@ -168,6 +169,7 @@ class RoutingOut(BaseModel):
                     model_version=a.model_version,
                     series_instance_uid=a.series_instance_uid,
                     route=a.route,
+                    needs=list(a.needs),
                 )
                 for a in decision.assignments
             ],
