@@ -42,13 +42,15 @@
 
   const show = (answer) => {
     const done = answer.status === 'done';
-    const sure = done && answer.confidence !== null ? ` (confidence ${percent(answer.confidence)})` : '';
-    at('answer-title').textContent = answer.verdict + sure;
-    at('answer').dataset.outcome = answer.status;
-    at('answer-reason').textContent = answer.reason || '';
-    at('answer-reason').hidden = !answer.reason;
-    showClasses(answer.classes);
     const refused = answer.reasons.filter((one) => !one.passed);
+    const sure = done && answer.confidence !== null ? `Confidence ${percent(answer.confidence)}` : '';
+    // The list of what was checked says it, where there is one.
+    const why = refused.length ? '' : answer.reason || '';
+    at('answer-title').textContent = answer.verdict;
+    at('answer').dataset.outcome = answer.status;
+    at('answer-reason').textContent = sure || why;
+    at('answer-reason').hidden = !(sure || why);
+    showClasses(answer.classes);
     at('refusals-block').hidden = !refused.length;
     at('refusals').replaceChildren(...refused.map((one) => element('li', one.text)));
     at('notices').replaceChildren(...answer.notices.map((text) => element('li', text)));
@@ -71,6 +73,7 @@
     const { method, target } = answer.explanation;
     const image = at('heat-image');
     image.src = await asData(await picture.blob());
+    await image.decode();
     image.alt = `The image with what speaks for ${target} in colour, by ${method}`;
     at('heat-caption').textContent = `In colour: what speaks for ${target}, by ${method}. It shows where the model looked, not where a finding is.`;
     at('heat').hidden = false;
