@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from model_series import mr_slices, study_of
 from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage, EnhancedMRImageStorage, SecondaryCaptureImageStorage
+from pydicom.uid import CTImageStorage, EnhancedMRColorImageStorage, SecondaryCaptureImageStorage
 
 from inference.registry import ModelRegistry
 from inference.routing.body_part import BodyPartTable
@@ -60,7 +60,7 @@ def test_a_t1_head_goes_to_the_model_of_the_rule(decide):
         ({"Modality": "CT", "SOPClassUID": CTImageStorage}, "modality CT, wanted: MR"),
         ({"BodyPartExamined": "KNEE"}, "body part KNEE (from Body Part Examined), wanted: BRAIN or HEAD"),
         ({"BodyPartExamined": ""}, "body part unknown, wanted: BRAIN or HEAD"),
-        ({"SOPClassUID": EnhancedMRImageStorage}, NOT_TAKEN),
+        ({"SOPClassUID": EnhancedMRColorImageStorage}, NOT_TAKEN),
         ({"SOPClassUID": SecondaryCaptureImageStorage}, NOT_TAKEN),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "the series is no scan: it is a localiser"),
         ({"ImageType": ["DERIVED", "SECONDARY"]}, "the series is no scan: its images are secondary ones"),
