@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -72,7 +71,7 @@ def trust(
     settings = settings_from(config)
     store = TrustStore(settings.node.data_dir)
     audit = open_audit(settings)
-    who = getpass.getuser() if sys.stdin else str(os.getuid())
+    who = _operator()
     if revoke:
         count = store.remove(name)
         audit.record("model.trust_revoked", model=name, actor=who, files=count)
@@ -99,6 +98,14 @@ def trust(
         )
     store.add(entries)
     typer.echo(f"{name}: trusted as it is now; a change of its files ends that")
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user need not have a name.
+        return str(os.getuid())
 
 
 def install(

@@ -93,9 +93,12 @@ def write_picture(path: Path) -> None:
     Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8)).save(path)
 
 
-def write_volume(path: Path) -> None:
-    """Write a NIfTI volume: a bright ball in a head of noise, not in its middle."""
+def write_volume(path: Path, modality: str) -> None:
+    """Write a NIfTI volume: a bright ball in a larger one of noise, not in its middle; of CT in HU."""
     voxels = example_volume()
+    if modality == "CT":
+        # Around -1000 outside (air), 0 to 80 inside.
+        voxels = np.where(voxels < 50, voxels - 1000, voxels - 60).astype(np.int16)
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     image = nibabel.nifti1.Nifti1Image(voxels, affine)
     image.header["descrip"] = b"synthetic"

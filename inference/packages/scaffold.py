@@ -114,7 +114,10 @@ def new_package(
         file = weights.name
         shutil.copyfile(weights, folder / file)
     sample = "sample.png" if task == "classification" else "sample.nii.gz"
-    (write_picture if task == "classification" else write_volume)(folder / sample)
+    if task == "classification":
+        write_picture(folder / sample)
+    else:
+        write_volume(folder / sample, modality)
     new = NewPackage(
         name=name,
         device_uid=_new_uid(),
@@ -145,7 +148,7 @@ def _python_project(folder: Path, name: str, task: str, labels: Sequence[str], m
     (package / "__init__.py").write_text(f'"""The model package {name}."""\n', encoding="utf-8")
     (package / "adapter.py").write_text(code, encoding="utf-8")
     (folder / "pyproject.toml").write_text(_PROJECT.format(name=name, module=module), encoding="utf-8")
-    write_volume(package / "sample.nii.gz")
+    write_volume(package / "sample.nii.gz", modality)
     new = NewPackage(
         name=name,
         device_uid=_new_uid(),
