@@ -121,6 +121,8 @@ def _for_segmentation(raw: dict[str, Any], data: Path, segments: tuple[str, ...]
     if not raw.get("segments"):
         raise ConfigurationError("name what the masks' values are: --segments lesion,oedema")
     raw.pop("abnormal", None)
+    # Networks of this kind begin from random weights mostly: all of them learn alike, and fast.
+    raw["loop"] = {"learning_rate": 0.005, "head_factor": 1.0, "weight_decay": 0.0, **raw["loop"]}
     images = data / "images"
     is_flat = images.is_dir() and not any(".nii" in path.name for path in images.iterdir())
     parameters = raw["parameters"]

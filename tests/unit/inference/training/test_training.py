@@ -5,14 +5,22 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+import typer
+import yaml
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from dicom_node.cli.models_train import train
 from dicom_node.domain.errors import ConfigurationError, InvalidModelPackage
 from inference.manifest import read_manifest
 from inference.networks import NETWORKS, SEGMENTERS, build_network, stages
 from inference.training.command import train_package
 from inference.training.package import PackageText
 from inference.training.pretrained import load_pretrained
+
+app = typer.Typer()
+app.callback()(lambda: None)
+app.command("train")(train)
 
 TEXT = PackageText(name="toy", title="Toy", licence="CC0-1.0", modalities=("MR",))
 CLASSIFIER = {
@@ -225,3 +233,44 @@ def test_weights_are_matched_by_order_where_names_differ_and_other_architectures
 def test_a_network_that_cannot_be_built_is_an_invalid_package(name, parameters, message):
     with pytest.raises(InvalidModelPackage, match=message):
         build_network(name, classes=2, **parameters)
+
+
+def test_the_command_trains_a_segmenter_and_says_where_it_is(volumes, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    parts = {"parameters": VOLUMES["parameters"], "preprocessing": VOLUMES["preprocessing"]}
+    plan.write_text(yaml.safe_dump({**parts, "loop": {"patience": 2}}), encoding="utf-8")
+    out = tmp_path / "My lesions"
+    asked = [
+        "--task",
+        "segmentation",
+        "--segments",
+        "lesion",
+        "--plan",
+        plan,
+        "--epochs",
+        2,
+        "--modality",
+        "MR",
+    ]
+    result = CliRunner().invoke(app, ["train", *map(str, (volumes, "--out", out, *asked))])
+    assert result.exit_code == 0, result.output
+    assert "epoch 2/2" in result.output
+    manifest = read_manifest(out)
+    assert (manifest.name, manifest.segments[0].label) == ("my-lesions", "Lesion")
+    assert json.loads((out / "training.json").read_text())["plan"]["loop"]["learning_rate"] == 0.005
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "message"),
+    [
+        (["nowhere"], 1, "nowhere is not there"),
+        (["nowhere", "--task", "poetry"], 2, "classification, segmentation"),
+        (["nowhere", "--task", "segmentation"], 1, "--segments"),
+        (["nowhere", "--task", "segmentation", "--segments", "a"], 1, "images and masks"),
+    ],
+)
+def test_the_command_says_what_is_missing(tmp_path, monkeypatch, asked, code, message):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["train", *asked, "--out", "out"])
+    assert result.exit_code == code
+    assert message in " ".join(result.output.split())
