@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from dicom_node.domain.errors import ConfigurationError
-from inference.networks import build_network
+from inference.networks.build import build_network
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,6 +23,8 @@ from inference.routing.folder import explain_folder, read_folder
 from inference.routing.rule import Route
 from inference.runner.arrays import unpack_arrays
 from inference.runner.engine import ProcessEngine
+from inference.runner.host import ModelHost
+from inference.runner.limits import RunLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -67,7 +69,16 @@ def try_package(
     timeout_s: float,
     trusted: Callable[[], Collection[str]] = tuple,
 ) -> tuple[tuple[Trial, ...], tuple[PackageFinding, ...]]:
-    """Run a package on each of its samples; what came out, and what is wrong with it."""
+    """Run a package on each of its samples; what came out, and what is wrong with it.
+
+    A package without samples is only loaded.
+    """
+    if not manifest.samples:
+        host = ModelHost(
+            device=device, timeout_s=timeout_s, limits=RunLimits(), trusted=trusted, metrics=None
+        )
+        with closing(host.pool):
+            return _load(host, manifest)
     trials: list[Trial] = []
     findings: list[PackageFinding] = []
     for sample in manifest.samples:
@@ -80,6 +91,18 @@ def try_package(
         trials.append(trial)
         findings += found
     return tuple(trials), tuple(findings)
+
+
+def _load(host: ModelHost, manifest: ModelManifest) -> tuple[tuple[Trial, ...], tuple[PackageFinding, ...]]:
+    started = time.perf_counter()
+    try:
+        host.warm_up(manifest)
+    except NodeError as exc:
+        return (), (PackageFinding("load", f"{exc.code}: {exc}", error=True),)
+    loaded_s = time.perf_counter() - started
+    return (
+        Trial("(no sample)", "loaded", loaded_s, None, _peak_mb(host.pool.processes().get(manifest.name))),
+    ), ()
 
 
 def _try(
