@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+#: Rules of reasons that compare a series with a better one begin so: they refuse nothing.
+CHOICE = "choice."
 #: As many reasons stand in the line that says why no model fits.
 MOST_REASONS = 8
 
@@ -119,7 +121,7 @@ class RoutingDecision:
         refused: dict[tuple[str, str], str] = {}
         for reason in self.reasons:
             # The first condition of a rule that did not hold tells enough.
-            if not reason.passed:
+            if not reason.passed and not reason.rule.startswith(CHOICE):
                 refused.setdefault((reason.subject, reason.rule), reason.text)
         texts = list(dict.fromkeys(refused.values()))
         if len(texts) > MOST_REASONS:

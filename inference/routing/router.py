@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.errors import NotFound
-from dicom_node.domain.run import Assignment, Reason, RoutingDecision
+from dicom_node.domain.run import CHOICE, Assignment, Reason, RoutingDecision
 from inference.routing.body_part import BodyPartTable
 from inference.routing.choice import best_first, explain_choice
 from inference.routing.dependencies import Dependencies
@@ -121,7 +121,7 @@ class Router:
                 eligible.append(series)
         ranked = best_first(manifest.input, eligible)
         taken = ranked if route.every_series else ranked[:1]
-        reasons += explain_choice(manifest.input, ranked, taken, f"choice.{route.name}.{model}")
+        reasons += explain_choice(manifest.input, ranked, taken, f"{CHOICE}{route.name}.{model}")
         made: list[Assignment] = []
         for series in taken:
             made += dependencies.assign(manifest, series, route.name, reasons)

@@ -234,9 +234,10 @@ def test_what_a_model_needs_runs_on_another_series_where_it_does_not_take_the_sa
     ],
 )
 def test_a_model_whose_needs_cannot_be_met_is_not_assigned(decide, model, why):
-    decision = decide(rule(models=(model,)))
+    decision = decide(rule(models=(model,)), of=[series(), series(count=30)])
     assert decision.assignments == ()
     assert why in decision.rejection
+    assert "fits better" not in decision.rejection
 
 
 def test_circles_of_models_are_found(registry):
