@@ -51,14 +51,10 @@ def train(
     """Train or fine-tune a network on a folder of images and write a package with card. Offline only."""
     if task not in _TASKS:
         raise typer.BadParameter(f"one of {', '.join(_TASKS)}", param_hint="--task")
-    import torch
-
     from inference.training.command import train_package
     from inference.training.package import PackageText
     from inference.training.plan_file import read_plan_file
 
-    if threads:
-        torch.set_num_threads(threads)
     package = name or re.sub(r"[^a-z0-9]+", "-", out.name.lower()).strip("-") or "model"
     try:
         raw: dict[str, Any] = read_plan_file(plan) if plan else {}
@@ -92,6 +88,7 @@ def train(
             ),
             raw,
             classes=_names(classes),
+            threads=threads,
             report=typer.echo,
         )
     except NodeError as exc:

@@ -65,7 +65,7 @@ def load_network(
     ------
     InvalidModelPackage
     """
-    from inference.networks import build_network
+    from inference.networks.build import build_network
 
     role, path = only_weight(manifest, weights)
     parameters = dict(manifest.adapter.parameters)

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from torch.utils.data import DataLoader
 
 from dicom_node.domain.errors import ConfigurationError
-from inference.networks import build_network
+from inference.networks.build import build_network
 from inference.preprocess.picture import PictureRules
 from inference.training.augmentation import Augmentation
 from inference.training.calibration import Judgement, fit_temperature, threshold_for

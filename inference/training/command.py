@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from dicom_node.domain.errors import ConfigurationError
-from inference.networks import SEGMENTERS
+from inference.networks.build import SEGMENTERS
 from inference.training.classification import ClassifierPlan, train_classifier
 from inference.training.examples import read_examples
 from inference.training.package import (
@@ -44,6 +44,7 @@ def train_package(
     raw_plan: Mapping[str, Any],
     *,
     classes: Sequence[str] = (),
+    threads: int = 0,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
     """Train a network and write its package; a training that was broken off goes on.
@@ -54,6 +55,8 @@ def train_package(
         Fields of `ClassifierPlan` or, with `segments`, of `SegmenterPlan`.
     classes
         Order of the classes; as sorted where it is empty.
+    threads
+        Of the processor; 0 leaves it to torch.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def train_package(
     device = dict(raw_plan.get("loop", {})).get("device", "cpu")
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
         raise ConfigurationError(f"device {device!s:.16} is not there; use cpu")
+    if threads:
+        torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
     if raw_plan.get("segments"):
         record = _segmenter(data, out, text, make_plan(SegmenterPlan, raw_plan), report)

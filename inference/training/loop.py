@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from inference.networks import stages
+from inference.networks.build import stages
 from inference.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class LoopPlan:
     Attributes
     ----------
     frozen_stages
-        Of `inference.networks.stages`, this many leading ones keep their weights and statistics.
+        Of `inference.networks.build.stages`, this many leading ones keep their weights and statistics.
     head_factor
         The last stage learns this much faster.
     average

@@ -11,7 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot
 
 from dicom_node.domain.errors import ConfigurationError
-from inference.networks import build_network
+from inference.networks.build import build_network
 from inference.preprocess.grid import GridRules, prepare_grid, resample
 from inference.preprocess.picture import PictureRules, prepare_picture
 from inference.training.examples import SPLITS

@@ -19,6 +19,7 @@ HOSTS = {
     "www.apache.org",
     "www.w3.org",
     "wadl.dev.java.net",
+    "arxiv.org",
     "doi.org",
     "keepachangelog.com",
 }

@@ -108,9 +108,9 @@ def test_onnx_with_two_inputs_or_broken_is_refused(tmp_path):
 
 @pytest.fixture
 def our_network(monkeypatch, small):
-    module = type(sys)("inference.networks")
+    module = type(sys)("inference.networks.build")
     module.build_network = lambda name, **parameters: {"small": Small}[name](**parameters)
-    monkeypatch.setitem(sys.modules, "inference.networks", module)
+    monkeypatch.setitem(sys.modules, "inference.networks.build", module)
     return small
 
 

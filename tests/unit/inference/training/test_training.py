@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from dicom_node.cli.models_train import train
 from dicom_node.domain.errors import ConfigurationError, InvalidModelPackage
 from inference.manifest import read_manifest
-from inference.networks import NETWORKS, SEGMENTERS, build_network, stages
+from inference.networks.build import NETWORKS, SEGMENTERS, build_network, stages
 from inference.training.command import train_package
 from inference.training.package import PackageText
 from inference.training.pretrained import load_pretrained
