@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 def output_facts(manifest: ModelManifest, given: ModelInput, output: ModelOutput) -> dict[str, float]:
     """All facts of an output; the model's own win.
 
-    Of masks those of `measure_mask`, and by segment `segment_<n>_volume_ml` and `segment_<n>_mean_value`; of
+    Of masks `mask_fraction` (share of all voxels), those of `measure_mask`, and by segment `segment_<n>_volume_ml` and `segment_<n>_mean_value`; of
     classes `p_<class>` and `p_abnormal`; of boxes `detections`, `detections_<name>` and `max_score`; and
     `confidence`.
     """
     facts: dict[str, float] = {}
+    if output.mask is not None:
+        # What an image without a place in the patient has in place of a volume.
+        facts["mask_fraction"] = float((output.mask > 0).mean())
     if output.mask is not None and given.affine is not None:
         facts |= measure_mask(given.voxels, output.mask, given.affine)
         facts |= _segments(manifest, given.voxels, output.mask, given.affine)

@@ -116,6 +116,8 @@ def test_each_segment_gets_its_own_measurements_and_empty_ones_stay(manifest):
     given = ModelInput(voxels, np.diag([10.0, 10.0, 10.0, 1.0]))
     facts = output_facts(model, given, ModelOutput(0.9, mask=mask))
     assert facts["volume_ml"] == pytest.approx(3)
+    placeless = output_facts(model, dataclasses.replace(given, affine=None), ModelOutput(0.9, mask=mask))
+    assert placeless == {"mask_fraction": pytest.approx(3 / 24), "confidence": 0.9}
     made = done(model, ASSIGNMENT, (), SOURCE, answer(facts=facts))
     assert [s.measurements[0].value for s in made.segments] == [3.0, 0.0]
     assert [s.number for s in made.segments] == [1, 2]
