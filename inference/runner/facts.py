@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 def output_facts(manifest: ModelManifest, given: ModelInput, output: ModelOutput) -> dict[str, float]:
     """All facts of an output; the model's own win.
 
-    Of masks `mask_fraction` (share of all voxels), those of `measure_mask`, and by segment `segment_<n>_volume_ml` and `segment_<n>_mean_value`; of
-    classes `p_<class>` and `p_abnormal`; of boxes `detections`, `detections_<name>` and `max_score`; and
-    `confidence`.
+    Of masks `mask_fraction` (share of all voxels), those of `measure_mask`, and by segment
+    `segment_<n>_volume_ml` and `segment_<n>_mean_value`; of classes `p_<class>` and `p_abnormal`; of boxes
+    `detections`, `detections_<name>` and `max_score`; and `confidence`.
     """
     facts: dict[str, float] = {}
     if output.mask is not None:
