@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from monai.deploy.core import Fragment
-from monai.deploy.core.domain import DICOMSeries, DICOMSOPInstance
+from monai.deploy.core.domain import DICOMSeries
 from monai.deploy.operators.dicom_seg_writer_operator import (
     DICOMSegmentationWriterOperator,
     SegmentDescription,
@@ -40,7 +40,7 @@ def main() -> None:
     started = time.perf_counter()
     series = DICOMSeries(series_instance_uid="1")
     for path in sorted(folder.iterdir()):
-        series.add_sop_instance(DICOMSOPInstance(pydicom.dcmread(path)))
+        series.add_sop_instance(pydicom.dcmread(path))
     read_s = time.perf_counter() - started
     writes = []
     for _ in range(REPEATS):
