@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from dicom_node.domain.errors import NodeError
-from inference.adapters import build_adapter
+from inference.adapters.build import build_adapter
 from inference.manifest import read_manifest
 from inference.runner.adapter import ModelInput
 from inference.runner.arrays import arrays_of, pack_arrays, unpack_arrays

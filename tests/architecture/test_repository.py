@@ -22,6 +22,7 @@ HOSTS = {
     "arxiv.org",
     "doi.org",
     "keepachangelog.com",
+    "zenodo.org",  # weights of a public model
 }
 RESERVED = re.compile(r"(^|\.)(test|example|invalid|localhost)$|^[a-z-]+$|^\d+\.\d+\.\d+\.\d+$")
 #: In parts, so that this file does not name them.

@@ -21,7 +21,7 @@ METADATA = {
     "description": "A model for volumetric (3D) segmentation of the spleen from CT image",
     "authors": "MONAI team",
     "copyright": "Copyright (c) MONAI Consortium",
-    "data_source": "Task09_Spleen.tar from http://medicaldecathlon.com/",
+    "data_source": "Task09_Spleen.tar of the Medical Segmentation Decathlon",
     "intended_use": "This is an example, not to be used for diagnostic purposes",
     "references": ["Xia, Yingda, et al. '3D Semi-Supervised Learning'"],
     "network_data_format": {

@@ -5,5 +5,5 @@ after the operator has trusted it. `layout` reads no code and may be used in the
 
 References
 ----------
-MONAI Bundle Specification, https://docs.monai.io/en/stable/mb_specification.html
+MONAI Bundle Specification (docs/source/mb_specification.rst of https://github.com/Project-MONAI/MONAI)
 """

@@ -14,7 +14,7 @@ import yaml
 from pydicom.data import get_testdata_file
 
 import inference.models
-from inference.adapters import build_adapter
+from inference.adapters.build import build_adapter
 from inference.installed_files import check_sha256
 from inference.manifest import read_manifest
 from inference.runner.adapter import ModelInput

@@ -11,7 +11,7 @@ from monai_bundles import LEVEL, METADATA, first_format_config, segmentation_con
 from toy_package import toy_manifest, write_package
 
 from dicom_node.domain.errors import InferenceFailed, InvalidModelPackage
-from inference.adapters import build_adapter
+from inference.adapters.build import build_adapter
 from inference.installed_files import sha256_of
 from inference.manifest import read_manifest
 from inference.runner.adapter import ModelInput

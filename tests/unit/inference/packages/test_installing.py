@@ -31,7 +31,7 @@ def model(url, *, package=True, **file):
     return PublicModel(
         name="toy-public",
         title="Toy",
-        project="https://example.org/toy",
+        project="https://models.example/toy",
         paper="none",
         licence="MIT",
         size="small",
@@ -151,16 +151,16 @@ def test_plain_http_is_not_fetched(tmp_path):
 def test_a_file_that_the_operator_brought_is_taken(tmp_path):
     (tmp_path / "net.pt").write_bytes(CONTENT)
     for number, source in enumerate((tmp_path / "net.pt", tmp_path)):
-        folder = install_public(model("https://example.org/net.pt"), tmp_path / str(number), source=source)
+        folder = install_public(model("https://models.example/net.pt"), tmp_path / str(number), source=source)
         assert (folder / "net.pt").read_bytes() == CONTENT
     with pytest.raises(ConfigurationError, match="there already"):
-        install_public(model("https://example.org/net.pt"), tmp_path / "0", source=tmp_path)
+        install_public(model("https://models.example/net.pt"), tmp_path / "0", source=tmp_path)
 
 
 def test_a_model_that_nothing_here_runs_is_kept_with_a_note(tmp_path):
     (tmp_path / "net.pt").write_bytes(CONTENT)
     folder = install_public(
-        model("https://example.org/net.pt", package=False), tmp_path / "m", source=tmp_path
+        model("https://models.example/net.pt", package=False), tmp_path / "m", source=tmp_path
     )
     assert "by hand" in (folder / "HOW.txt").read_text()
     assert not (folder / "model.yaml").exists()
@@ -177,7 +177,7 @@ def archive(names):
 def test_an_archive_is_unpacked_and_hashed_as_a_folder(tmp_path):
     (tmp_path / "net.zip").write_bytes(archive(["fold_0/plans.json", "fold_0/model.pth"]))
     folder = install_public(
-        model("https://example.org/net.zip?download=1", unpack=True), tmp_path / "models", source=tmp_path
+        model("https://models.example/net.zip?download=1", unpack=True), tmp_path / "models", source=tmp_path
     )
     assert (folder / "net.pt" / "fold_0" / "plans.json").read_text() == "x"
     assert len(read_manifest(folder).weights[0].sha256) == 64
@@ -187,7 +187,7 @@ def test_an_archive_is_unpacked_and_hashed_as_a_folder(tmp_path):
 def test_an_archive_that_reaches_out_or_is_none_leaves_nothing(tmp_path, content):
     (tmp_path / "net.zip").write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"nothing installed|no zip"):
-        install_public(model("https://example.org/net.zip", unpack=True), tmp_path / "m", source=tmp_path)
+        install_public(model("https://models.example/net.zip", unpack=True), tmp_path / "m", source=tmp_path)
     assert list((tmp_path / "m").iterdir()) == []
     assert not (tmp_path / "outside").exists()
 

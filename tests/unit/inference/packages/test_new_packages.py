@@ -13,7 +13,7 @@ from monai_bundles import METADATA, segmentation_config, write_bundle
 
 from dicom_node.domain.errors import ConfigurationError, InferenceFailed, InvalidModelPackage
 from dicom_node.domain.finding import Task
-from inference.adapters import build_adapter
+from inference.adapters.build import build_adapter
 from inference.adapters.command import CommandAdapter
 from inference.contract import InputKind
 from inference.installed_files import find_sample, find_weight
