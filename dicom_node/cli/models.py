@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dicom_node.cli.models_evaluate import evaluate
 from dicom_node.cli.models_train import train
 from dicom_node.cli.options import ConfigOption, JsonOption, settings_from
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The model packages.", no_args_is_help=True)
 app.command("train")(train)
+app.command("evaluate")(evaluate)
 
 NameArgument = Annotated[str, typer.Argument(help="the package's name")]
 
