@@ -31,7 +31,7 @@ class RoundTrip:
 
 
 @pytest.fixture(scope="module", params=["dimse", "dicomweb"])
-def round_trip(request, module_shipped_orthanc, module_node, free_port, t1_series, with_new_uids):
+def round_trip(request, module_shipped_orthanc, module_node, free_port, t1_half, with_new_uids):
     """A study that was uploaded to Orthanc, went through the node, and whose results are back."""
     way = request.param
     orthanc_ports = {"http_port": free_port(), "dimse_port": free_port()}
@@ -40,7 +40,7 @@ def round_trip(request, module_shipped_orthanc, module_node, free_port, t1_serie
     sections["dimse"]["port"], sections["http"]["port"] = free_port(), free_port()
     sections["dimse"]["peers"][0]["port"] = orthanc_ports["dimse_port"]
     # Orthanc sends by several requests, which a busy machine draws out: the test says when all is there.
-    sections["completion"]["quiet_s"] = 600
+    sections["completion"] = {"quiet_s": 600}
     if way == "dicomweb":
         url = f"http://127.0.0.1:{orthanc_ports['http_port']}/dicom-web"
         sections["destinations"] = [{"name": "orthanc", "kind": "stow", "url": url, "confirm": "query"}]
@@ -53,7 +53,7 @@ def round_trip(request, module_shipped_orthanc, module_node, free_port, t1_serie
         node_http_port=sections["http"]["port"],
         **orthanc_ports,
     )
-    source = with_new_uids(t1_series, f"round trip {way}")
+    source = with_new_uids(t1_half, f"round trip {way}")
     trip = RoundTrip(orthanc, node, source, {})
     orthanc.upload(source)
     node.complete(str(source[0].StudyInstanceUID), len(source))

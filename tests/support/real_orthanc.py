@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -78,11 +79,14 @@ class RealOrthanc(Child):
         self.kill()
 
     def upload(self, series):
-        """Upload data sets through the REST API."""
-        for ds in series:
-            buffer = io.BytesIO()
-            ds.save_as(buffer, enforce_file_format=True)
-            self.http.post("/instances", content=buffer.getvalue()).raise_for_status()
+        """Upload data sets by one request of the REST API: between two the study might count as stable."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as files:
+            for number, ds in enumerate(series):
+                buffer = io.BytesIO()
+                ds.save_as(buffer, enforce_file_format=True)
+                files.writestr(f"{number}.dcm", buffer.getvalue())
+        self.http.post("/instances", content=archive.getvalue()).raise_for_status()
 
     def find(self, level, **query):
         """Resources (expanded) of a level whose attributes match."""
