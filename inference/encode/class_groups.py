@@ -8,7 +8,7 @@ from highdicom import sr
 
 from dicom_node.domain.finding import Code
 from inference.encode.coding import PRIVATE_SCHEME, concept
-from inference.encode.group_parts import algorithm, certainty, evaluation, numbers, percent, whole_frame
+from inference.encode.group_parts import algorithm, certainty, evaluation, frame_corner, numbers, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ _CODE_LENGTH = 16
 def class_group(
     context: ResultContext, key_slice: int, measurements: Sequence[Measurement]
 ) -> sr.MeasurementsAndQualitativeEvaluations:
-    """One group (TID 1501) with the probability of each class, drawn as the edge of the key slice.
+    """One group (TID 1501) with the probability of each class, drawn on the key slice.
 
     The finding is the class that is there, if it is one; each class is evaluated as present or absent. The
     probabilities bear the classes' names, in the node's own coding scheme: viewers show a number with its
@@ -50,7 +50,7 @@ def class_group(
         ),
         finding_type=concept(present[0].code) if len(present) == 1 else None,
         algorithm_id=algorithm(context),
-        measurements=numbers(values, coordinates=[whole_frame(context.source, key_slice)]),
+        measurements=numbers(values, coordinates=[frame_corner(context.source, key_slice)]),
         qualitative_evaluations=[evaluation(one.code, one.present) for one in prediction.classes],
     )
 

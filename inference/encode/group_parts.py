@@ -25,6 +25,8 @@ _PERCENT = Code("%", "UCUM", "percent")
 #: PS3.16 CID 240.
 PRESENT = Code("52101004", "SCT", "Present")
 ABSENT = Code("272519000", "SCT", "Absent")
+#: Where the corner's point is, as a share of rows and columns: inside the first pixels of any matrix.
+_CORNER = 0.01
 # PS3.16 CID 244, by Image Laterality (PS3.3 §C.8.11.1) and Laterality (PS3.3 §C.7.3.1).
 _SIDES = {
     "L": ("7771000", "Left"),
@@ -95,12 +97,15 @@ def image_of(source: SourceSeries, index: int) -> sr.SourceImageForRegion:
     )
 
 
-def whole_frame(source: SourceSeries, index: int) -> sr.CoordinatesForMeasurement:
-    """The edge of a slice, for numbers that are not of a part of it: OHIF draws only what has coordinates."""
+def frame_corner(source: SourceSeries, index: int) -> sr.CoordinatesForMeasurement:
+    """The upper left corner of a slice, for numbers that are of no part of it: OHIF draws only coordinates.
+
+    Not the slice's edge: OHIF puts the numbers to the right of a shape, where they cannot be read.
+    """
     _, rows, columns = source.shape
     return sr.CoordinatesForMeasurement(
-        graphic_type=sr.GraphicTypeValues.POLYLINE,
-        graphic_data=rectangle((0, 0), (rows, columns)),
+        graphic_type=sr.GraphicTypeValues.POINT,
+        graphic_data=np.array([[columns * _CORNER, rows * _CORNER]], dtype=np.float32),
         source_image=image_of(source, index),
     )
 

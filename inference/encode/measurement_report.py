@@ -11,7 +11,7 @@ from inference.encode.box_groups import box_groups
 from inference.encode.class_groups import class_group
 from inference.encode.coding import dcm, sct
 from inference.encode.context import Role
-from inference.encode.group_parts import algorithm, certainty, numbers, of_whole_series, whole_frame
+from inference.encode.group_parts import algorithm, certainty, frame_corner, numbers, of_whole_series
 from inference.encode.key_slices import key_slices
 from inference.encode.segment_groups import segment_groups
 from inference.encode.structured_report import device_observer, finish_report, sr_arguments
@@ -33,7 +33,7 @@ def make_measurement_report(
 
     OHIF draws 2D coordinates only, and a group without any crashes its view: so each group has some, or
     shares its Tracking UID with one that has. What is said of the whole series stands in one group of
-    TID 1501 whose values refer to the frame of the slice that shows most.
+    TID 1501 whose values refer to a corner of the slice that shows most.
 
     Parameters
     ----------
@@ -91,5 +91,5 @@ def _series_group(
             uid=context.uid("tracking", "series"), identifier=f"{context.model.name} series"
         ),
         algorithm_id=algorithm(context),
-        measurements=numbers(measurements, coordinates=[whole_frame(context.source, key_slice)]),
+        measurements=numbers(measurements, coordinates=[frame_corner(context.source, key_slice)]),
     )

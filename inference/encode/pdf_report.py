@@ -62,7 +62,7 @@ def make_pdf_report(
         instance_number=1,
         modality="DOC",
         transfer_syntax_uid=ExplicitVRLittleEndian,
-        series_description=context.series_description("report with pictures"),
+        series_description=context.series_description("PDF report"),
         content_date=context.made_at.date(),
         content_time=context.made_at.time().replace(microsecond=0),
         specific_character_set=CHARACTER_SET,

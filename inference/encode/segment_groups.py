@@ -12,9 +12,9 @@ from inference.encode.group_parts import (
     certainty,
     evaluation,
     finding_sites,
+    frame_corner,
     image_of,
     numbers,
-    whole_frame,
 )
 from inference.encode.outline import largest_outline
 
@@ -96,7 +96,7 @@ def _planar_group(
 
 def _absent_group(context: ResultContext, segment: Segment) -> sr.MeasurementsAndQualitativeEvaluations:
     source = context.source
-    frame = whole_frame(source, source.shape[0] // 2)
+    frame = frame_corner(source, source.shape[0] // 2)
     measured = (*segment.measurements, *certainty(context.prediction.confidence))
     return sr.MeasurementsAndQualitativeEvaluations(
         measurements=numbers(measured, coordinates=[frame]),

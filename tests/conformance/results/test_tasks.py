@@ -116,7 +116,9 @@ def test_class_is_found_present_and_drawn_on_the_slice_that_says_most():
         if i.ValueType == "CODE" and i.ConceptCodeSequence[0].CodeMeaning in ("Present", "Absent")
     } == {"Glioma": "Present", "Meningioma": "Absent", "No tumour": "Absent"}
     scoord = named(ds, "Probability of Glioma")[0].ContentSequence[0]
-    assert scoord.GraphicData == [0, 0, 29, 0, 29, 33, 0, 33, 0, 0]
+    # In a corner, where it points at nothing and its numbers stand inside the picture.
+    assert scoord.GraphicType == "POINT"
+    assert max(scoord.GraphicData) < 1
     image = scoord.ContentSequence[0].ReferencedSOPSequence[0]
     assert image.ReferencedSOPInstanceUID == case.prediction.source_sop_instance_uids[6]
 
