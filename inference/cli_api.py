@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from dicom_node.domain.finding import Prediction
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.registry import ModelRegistry
 
 

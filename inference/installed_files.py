@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from dicom_node.domain.errors import InvalidModelPackage
 
 if TYPE_CHECKING:
-    from inference.contract import ModelManifest, Sample, WeightFile
+    from inference.contract.card import Sample, WeightFile
+    from inference.contract.package import ModelManifest
 
 
 def find_weight(manifest: ModelManifest, weight: WeightFile) -> Path:

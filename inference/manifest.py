@@ -13,7 +13,8 @@ from jsonschema.exceptions import best_match
 from dicom_node.domain.errors import InvalidModelPackage
 from dicom_node.domain.finding import Code, ModelIdentity, Task
 from inference import manifest_sections as sections
-from inference.contract import ModelManifest, WeightFile
+from inference.contract.card import WeightFile
+from inference.contract.package import ModelManifest
 from inference.manifest_rules import check_consistency, check_values
 
 FILE_NAME = "model.yaml"

@@ -14,7 +14,7 @@ from inference.gates.reference import read_reference
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 #: Values of a manifest, and how deep they may be nested: more is no manifest, or one made to hurt.
 MOST_VALUES, DEEPEST = 50_000, 32

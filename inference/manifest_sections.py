@@ -5,22 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from dicom_node.domain.finding import Code, ParametricMap
-from inference.contract import (
-    AdapterSpec,
+from inference.contract.card import ModelCard, Sample
+from inference.contract.inputs import GateLimit, InputKind, InputRequirements, SliceSelection, Validator
+from inference.contract.outputs import (
     ClassificationOutput,
     ExplanationRequest,
-    GateLimit,
-    InputKind,
-    InputRequirements,
-    ModelCard,
     OutputClass,
     OutputDetection,
     OutputMeasurement,
     OutputSegment,
-    Sample,
-    SliceSelection,
-    Validator,
 )
+from inference.contract.package import AdapterSpec
 
 
 def read_card(raw: dict[str, Any]) -> ModelCard:

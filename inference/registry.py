@@ -17,7 +17,7 @@ from inference.packages.files import check_files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 log = structlog.get_logger(__name__)
 

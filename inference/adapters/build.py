@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.adapter import Adapter, LoadedNetwork
 
 #: What runs a loaded network, by the task: made from the manifest, the network and the device.

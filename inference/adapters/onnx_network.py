@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 
 class OnnxNetwork:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 #: `adapter.parameters` that are not the architecture's own.
 OWN_PARAMETERS = ("state_key", "outputs")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 #: Where training programs put the state of the network inside what they save.
 STATE_KEYS = ("state_dict", "model_state_dict", "model", "network_weights", "net", "weights")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.finding import ModelIdentity, Prediction
     from dicom_node.domain.result import ResultEntry
-    from inference.contract import ModelCard
+    from inference.contract.card import ModelCard
     from inference.encode.source import SourceSeries
 
 #: General Equipment of what the node makes; the model stands in Contributing Equipment.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dicom_node.domain.finding import Prediction
     from dicom_node.domain.result import EncodedResult, ResultEntry
     from dicom_node.ports.models import StudyInput
-    from inference.contract import ModelCard
+    from inference.contract.card import ModelCard
     from inference.encode.choice import Choose
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.registry import ModelRegistry
     from inference.runner.engine import ProcessEngine
 

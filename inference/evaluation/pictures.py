@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.contract import ClassificationOutput, ModelManifest
+    from inference.contract.outputs import ClassificationOutput
+    from inference.contract.package import ModelManifest
     from inference.runner.engine import ProcessEngine
 
 #: Columns of a table that are no attribute to make subgroups of.

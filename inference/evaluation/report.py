@@ -16,7 +16,7 @@ from inference.evaluation.plots import as_svg, plots
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 #: Of the layout of `evaluation.json`.
 SCHEMA = 1

@@ -10,7 +10,7 @@ from dicom_node.domain.run import Reason, RejectionKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.contract import ClassificationOutput
+    from inference.contract.outputs import ClassificationOutput
 
 
 def check_agreement(output: ClassificationOutput, facts: Mapping[str, float], subject: str) -> Reason:

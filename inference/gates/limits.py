@@ -10,7 +10,7 @@ from dicom_node.domain.run import Reason, RejectionKind
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from inference.contract import GateLimit
+    from inference.contract.inputs import GateLimit
 
 #: What kind of doubt it is where a fact is out of its range; others by when they are measured.
 _KINDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.run import RejectionKind
-from inference.contract import GateLimit
+from inference.contract.inputs import GateLimit
 from inference.gates.limits import check_limits
 from inference.gates.quality import check_quality
 from inference.gates.reference import check_reference, read_reference
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dicom_node.domain.run import Reason
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.routing.body_part import BodyPartTable
     from inference.routing.series import SeriesFacts
 

@@ -10,7 +10,7 @@ from dicom_node.domain.run import Reason, RejectionKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.contract import Validator
+    from inference.contract.inputs import Validator
 
 
 def check_validator(validator: Validator, probabilities: Mapping[str, float], subject: str) -> Reason:

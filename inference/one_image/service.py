@@ -14,7 +14,7 @@ from PIL import Image
 from dicom_node.domain.errors import NodeError, NotFound
 from dicom_node.domain.run import RunStatus
 from dicom_node.domain.single_image import ImageAnswer, ImageFacts, ImageGuess, ImageModel
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 from inference.one_image.decode import OneImage, decode
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.finding import Code, Prediction
     from dicom_node.domain.run import RejectionKind
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
     #: `inference.runner.engine.ProcessEngine.predict_image`
     PredictImage = Callable[..., Prediction]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dicom_node.domain.finding import Code
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 #: Schemes that pydicom holds context groups of, by their designator in DICOM.
 _SCHEMES = {"SCT": "SCT", "DCM": "DCM", "UCUM": "UCUM", "RADLEX": "RADLEX", "LN": "LN", "FMA": "FMA"}

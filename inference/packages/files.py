@@ -13,7 +13,7 @@ from inference.packages.finding import PackageFinding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 
 def check_files(manifest: ModelManifest) -> tuple[PackageFinding, ...]:

@@ -16,7 +16,7 @@ from inference.packages.trust import needs_trust
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 
 def check_package(manifest: ModelManifest, trusted: Collection[str]) -> tuple[PackageFinding, ...]:

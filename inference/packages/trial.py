@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dicom_node.domain.finding import Prediction
-    from inference.contract import ModelManifest, Sample
+    from inference.contract.card import Sample
+    from inference.contract.package import ModelManifest
     from inference.preprocess.volume import Volume
     from inference.registry import ModelRegistry
 

@@ -15,7 +15,7 @@ from inference.installed_files import check_sha256, find_weight
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 FILE_NAME = "trusted-models.json"
 #: Endings of files that `torch.save` writes: pickles, which may hold code.

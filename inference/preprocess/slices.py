@@ -13,7 +13,7 @@ from inference.preprocess.orientation import AxisOrder, closest_axes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inference.contract import SliceSelection
+    from inference.contract.inputs import SliceSelection
 
 #: Where the axes of a cut run, (slices, rows, columns): as such pictures are shown, slices ascending in LPS.
 CUTS = {"axial": "SPL", "coronal": "PIL", "sagittal": "LIP"}

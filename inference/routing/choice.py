@@ -11,7 +11,7 @@ from inference.routing.series import PROJECTIONS, describe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.contract import InputRequirements
+    from inference.contract.inputs import InputRequirements
     from inference.routing.series import SeriesFacts
 
 #: Stands for a distance that is not known, mm.

@@ -12,7 +12,7 @@ from inference.routing.eligibility import check_input, passed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.registry import ModelRegistry
     from inference.routing.body_part import BodyPartTable
     from inference.routing.series import SeriesFacts

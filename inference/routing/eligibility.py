@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydicom import uid
 
 from dicom_node.domain.run import Reason, RejectionKind
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 from inference.mr_contrast import Contrast
 from inference.mr_sequence import SequenceType
 from inference.routing import wording
@@ -16,7 +16,7 @@ from inference.routing.no_scan import NoScanKind
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from inference.contract import InputRequirements
+    from inference.contract.inputs import InputRequirements
     from inference.routing.body_part import BodyPartTable
     from inference.routing.series import SeriesFacts
 

@@ -13,7 +13,7 @@ from dicom_node.domain.finding import Task
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.adapter import ModelInput, ModelOutput
 
 

@@ -10,7 +10,7 @@ import structlog
 from dicom_node.domain.errors import InferenceFailed, NodeError, NotFound
 from dicom_node.domain.finding import Task
 from dicom_node.domain.run import Assignment, Reason, RejectionKind
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 from inference.gates.source import check_source
 from inference.gates.validator import check_validator
 from inference.preprocess.volume import VolumeRefused
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from dicom_node.domain.finding import Prediction
     from dicom_node.ports.models import StudyInput
     from dicom_node.ports.operation import Metrics
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.preprocess.volume import Volume
     from inference.registry import ModelRegistry
     from inference.runner.source import RunInput

@@ -12,7 +12,7 @@ from inference.gates.pixels import measure_pixels
 from inference.gates.source import check_images, check_volume
 
 if TYPE_CHECKING:
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.answer import ModelAnswer
     from inference.runner.source import RunInput
 

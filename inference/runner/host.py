@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dicom_node.ports.operation import Metrics
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.limits import RunLimits
     from inference.runner.pool import Seat
     from inference.runner.source import RunInput

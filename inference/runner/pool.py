@@ -13,7 +13,7 @@ from dicom_node.domain.errors import InferenceFailed, ModelProcessFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.limits import RunLimits
     from inference.runner.process import ModelProcess
 

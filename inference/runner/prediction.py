@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dicom_node.domain.run import Assignment, Reason
-    from inference.contract import ModelManifest, OutputMeasurement, OutputSegment
+    from inference.contract.outputs import OutputMeasurement, OutputSegment
+    from inference.contract.package import ModelManifest
     from inference.runner.answer import FoundBox, ModelAnswer
 
 #: How every rejection begins: the node never forces a prediction.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 from inference.preprocess.images import read_images
 from inference.preprocess.series import read_volume
 from inference.preprocess.spacing import SpacingMeaning
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dicom_node.ports.models import StudyInput
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.preprocess.spacing import PixelSize
     from inference.preprocess.volume import Volume
 

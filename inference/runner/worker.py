@@ -30,7 +30,7 @@ from inference.runner.facts import output_facts
 from inference.runner.model_memory import die_first, give_back, gpu_peak_mb, peak_mb, start_counting
 
 if TYPE_CHECKING:
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.adapter import Adapter, ModelOutput
 
 

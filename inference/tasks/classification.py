@@ -21,7 +21,7 @@ from inference.tasks.verdict import MULTI_LABEL, summarise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.adapter import Heat, LoadedNetwork, ModelInput
 
 

@@ -15,7 +15,7 @@ from inference.runner.adapter import Heat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from inference.contract import ExplanationRequest
+    from inference.contract.outputs import ExplanationRequest
     from inference.preprocess.grid import GridPlacement
     from inference.preprocess.picture import Placement
     from inference.preprocess.slices import Cut

@@ -11,7 +11,7 @@ from inference.tasks.batches import BATCH
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
 
 #: Keys of `adapter.preprocessing` that are the same for all models; the others are the image's.
 _SHARED = ("batch", "within")

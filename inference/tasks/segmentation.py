@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.preprocess.picture import Placement
     from inference.preprocess.slices import Cut
     from inference.runner.adapter import LoadedNetwork, ModelInput

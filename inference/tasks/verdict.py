@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from inference.contract import ClassificationOutput
+    from inference.contract.outputs import ClassificationOutput
 
 MULTI_LABEL = "multi-label"
 

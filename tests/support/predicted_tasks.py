@@ -10,7 +10,7 @@ from predicted_series import entries_of, make_case
 
 from dicom_node.domain.finding import ClassFinding, Code, Detection, Explanation, Measurement, Task
 from dicom_node.domain.run import Reason, RejectionKind, RunStatus
-from inference.contract import ModelCard
+from inference.contract.card import ModelCard
 
 BRAIN = Code("12738006", "SCT", "Brain")
 CARD = ModelCard(

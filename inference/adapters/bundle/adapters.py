@@ -12,7 +12,7 @@ from dicom_node.domain.finding import Task
 from inference.adapters.bundle.boxes import found_boxes
 from inference.adapters.bundle.grid import as_loaded_picture, as_loaded_volume
 from inference.adapters.bundle.masks import Outlined, outlined
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 from inference.preprocess.slices import select_slices
 from inference.runner.adapter import ModelOutput
 from inference.tasks.verdict import MULTI_LABEL, summarise
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from inference.adapters.bundle.grid import SourceGrid
     from inference.adapters.bundle.run import BundleOutput, BundleRunner
-    from inference.contract import ClassificationOutput, ModelManifest
+    from inference.contract.outputs import ClassificationOutput
+    from inference.contract.package import ModelManifest
     from inference.runner.adapter import Adapter, DetectedBox, ModelInput
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from inference.adapters.bundle.grid import SourceGrid
     from inference.adapters.bundle.run import BundleOutput
-    from inference.contract import OutputDetection
+    from inference.contract.outputs import OutputDetection
 
 #: What detectors of MONAI call their parts.
 BOXES = ("box", "boxes")

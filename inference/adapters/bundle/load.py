@@ -10,14 +10,14 @@ from inference.adapters.bundle.checkpoint import load_bundle_network
 from inference.adapters.bundle.config import BundleConfig
 from inference.adapters.bundle.layout import read_layout
 from inference.adapters.bundle.run import BundleRunner
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from inference.adapters.bundle.layout import BundleLayout
-    from inference.contract import ModelManifest
+    from inference.contract.package import ModelManifest
     from inference.runner.adapter import Adapter
 
 

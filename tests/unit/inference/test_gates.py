@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from inference.contract import GateLimit
+from inference.contract.inputs import GateLimit
 from inference.gates.limits import check_confidence, check_limits
 from inference.gates.measure import measure_mask, measure_volume
 from inference.preprocess.volume import Volume

@@ -10,7 +10,7 @@ from toy_package import write_package
 from dicom_node.domain.errors import InferenceFailed
 from dicom_node.domain.finding import ParametricMap, Task
 from dicom_node.domain.run import Assignment, Reason, RejectionKind, RunStatus
-from inference.contract import OutputMeasurement
+from inference.contract.outputs import OutputMeasurement
 from inference.manifest import read_manifest
 from inference.runner.adapter import DetectedBox, Heat, ModelInput, ModelOutput
 from inference.runner.answer import FoundBox, ModelAnswer

@@ -8,7 +8,8 @@ import pytest
 
 from dicom_node.domain.errors import InvalidModelPackage
 from dicom_node.domain.run import RejectionKind
-from inference.contract import ClassificationOutput, GateLimit, Validator
+from inference.contract.inputs import GateLimit, Validator
+from inference.contract.outputs import ClassificationOutput
 from inference.gates.advice import advice
 from inference.gates.agreement import check_agreement
 from inference.gates.limits import check_confidence, check_limits

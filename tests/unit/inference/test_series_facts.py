@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from written_headers import attributes
 
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 from inference.ct_kernel import ct_kernel
 from inference.projection import laterality, views
 from inference.registry import ModelRegistry

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dicom_node.domain.errors import InvalidModelPackage
-from inference.contract import SliceSelection
+from inference.contract.inputs import SliceSelection
 from inference.preprocess.intensity import Intensity
 from inference.preprocess.slices import select_slices
 

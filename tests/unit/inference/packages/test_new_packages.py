@@ -15,7 +15,7 @@ from dicom_node.domain.errors import ConfigurationError, InferenceFailed, Invali
 from dicom_node.domain.finding import Task
 from inference.adapters.build import build_adapter
 from inference.adapters.command import CommandAdapter
-from inference.contract import InputKind
+from inference.contract.inputs import InputKind
 from inference.installed_files import find_sample, find_weight
 from inference.manifest import read_manifest
 from inference.nifti import volume_from_nifti

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from dicom_node.domain.finding import Code
-from inference.contract import ClassificationOutput, OutputClass
+from inference.contract.outputs import ClassificationOutput, OutputClass
 from inference.tasks.verdict import abnormal_probability, decide, summarise
 
 CODE = Code("1", "99TEST", "test")
