@@ -114,7 +114,7 @@ def _instances(
     notes: list[str],
 ) -> list[Dataset]:
     found = [read_instance(read(uid)) for uid in uids]
-    if any(value_of(ds, "Rows") is None or value_of(ds, "Columns") is None for ds in found):
+    if not all(isinstance(value_of(ds, key), int) for ds in found for key in ("Rows", "Columns")):
         raise VolumeRefused("pixels", "an instance is no image")
     fitting = [ds for ds in found if _fits(ds, views, lateralities)]
     if not fitting:

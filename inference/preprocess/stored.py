@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from inference.preprocess.frames import Frame
 
+#: What every image says of its pixels (PS3.3 §C.7.6.3, Type 1).
+_DESCRIPTION = ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation")
+
 
 def is_colour(ds: Dataset) -> bool:
     """Whether pixels are colours: several samples, or one that a palette turns into colours."""
@@ -78,6 +81,7 @@ def read_rgb(frame: Frame) -> NDArray[np.uint8]:
 
 
 def _decode(frame: Frame) -> NDArray[Any]:
+    _check_description(frame.ds)
     try:
         plane = _native_plane(frame)
         if plane is not None:
@@ -87,6 +91,15 @@ def _decode(frame: Frame) -> NDArray[Any]:
     except Exception as exc:
         # Codecs raise whatever they like; their text may hold values of the data set.
         raise VolumeRefused("pixels", f"an image cannot be decoded ({type(exc).__name__})") from exc
+
+
+def _check_description(ds: Dataset) -> None:
+    """Refuse what does not say how its pixels lie, before anything is computed from it."""
+    # Pixels that are floats have no bits to tell of (§C.7.6.24).
+    wanted = _DESCRIPTION if "PixelData" in ds else _DESCRIPTION[:2]
+    found = [value_of(ds, keyword) for keyword in wanted]
+    if not all(isinstance(value, int) and value >= 0 for value in found):
+        raise VolumeRefused("pixels", "an image does not say how its pixels lie (Rows, Bits Stored ...)")
 
 
 def _native_plane(frame: Frame) -> NDArray[Any] | None:
