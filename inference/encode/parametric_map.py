@@ -14,7 +14,7 @@ from dicom_node.domain.errors import EncodingFailed
 from dicom_node.domain.finding import Code, ParametricMap
 from inference.encode.coding import concept
 from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
-from inference.encode.frame_sources import frame_sources, name_frames, with_values
+from inference.encode.frame_sources import frame_sources, name_frames
 from inference.encode.segmentation import derive_dimension_uid
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ def make_parametric_map(
 ) -> Dataset:
     """Encode a map, one frame for each source slice, ascending along the slice normal.
 
-    OHIF reads frames in their order and only where rows x columns divides by 4: there rows and columns are
-    added at the end, and filled with 0.
+    OHIF reads frames in their order, and refuses maps of another matrix than the source's. Where rows x
+    columns does not divide by 4, OHIF 3.13 as it is published fails too; the copy that the node serves is
+    mended (`viewer.ohif.rewrite`).
 
     Parameters
     ----------
@@ -58,11 +59,11 @@ def make_parametric_map(
     if not np.isfinite(values).all():
         raise EncodingFailed(f"the map {description.name} holds values that are no numbers")
     everything = list(range(source.shape[0]))
-    padded = _divisible(values.astype(np.float32, copy=False))
-    low, high = float(padded.min()), float(padded.max())
+    pixels = values.astype(np.float32, copy=False)
+    low, high = float(pixels.min()), float(pixels.max())
     ds: Dataset = HighdicomMap(
-        source_images=_resized(frame_sources(source, everything), padded.shape[1:]),
-        pixel_array=padded,
+        source_images=frame_sources(source, everything),
+        pixel_array=pixels,
         series_instance_uid=context.series_uid(Role.PARAMETRIC_MAP, number),
         series_number=context.series_number(Role.PARAMETRIC_MAP, number),
         sop_instance_uid=context.instance_uid(Role.PARAMETRIC_MAP, number),
@@ -94,7 +95,7 @@ def make_parametric_map(
         specific_character_set=CHARACTER_SET,
         **context.equipment(),
     )
-    _ascend(ds, padded, np.cross(source.row_direction, source.column_direction))
+    _ascend(ds, pixels, np.cross(source.row_direction, source.column_direction))
     name_frames(ds, source)
     context.complete(ds)
     context.name_body_part(ds)
@@ -104,21 +105,7 @@ def make_parametric_map(
     return ds
 
 
-def _divisible(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    _, rows, columns = values.shape
-    if rows * columns % 4 == 0:
-        return values
-    return np.pad(values, ((0, 0), (0, rows % 2), (0, columns % 2)))
-
-
-def _resized(sources: list[Dataset], shape: tuple[int, ...]) -> list[Dataset]:
-    """The sources as if they had the map's matrix: highdicom wants the same."""
-    if (sources[0].Rows, sources[0].Columns) == shape:
-        return sources
-    return [with_values(source, Rows=shape[0], Columns=shape[1]) for source in sources]
-
-
-def _ascend(ds: Dataset, padded: NDArray[np.float32], normal: NDArray[np.float64]) -> None:
+def _ascend(ds: Dataset, pixels: NDArray[np.float32], normal: NDArray[np.float64]) -> None:
     """Let frames ascend along the slice normal: highdicom lets them descend for some orientations."""
     frames = list(ds.PerFrameFunctionalGroupsSequence)
     ends = [np.array(frames[i].PlanePositionSequence[0].ImagePositionPatient, float) for i in (0, -1)]
@@ -128,4 +115,4 @@ def _ascend(ds: Dataset, padded: NDArray[np.float32], normal: NDArray[np.float64
     ds.PerFrameFunctionalGroupsSequence = frames[::-1]
     for frame, index in zip(frames[::-1], indices, strict=True):
         frame.FrameContentSequence[0].DimensionIndexValues = index
-    ds.FloatPixelData = padded.astype("<f4").tobytes()
+    ds.FloatPixelData = pixels.astype("<f4").tobytes()

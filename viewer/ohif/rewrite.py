@@ -1,4 +1,4 @@
-"""Moves OHIF's build, made for `/`, to the path at which the node serves it."""
+"""Moves OHIF's build, made for `/`, to the path at which the node serves it, and mends one fault in it."""
 
 from __future__ import annotations
 
@@ -33,6 +33,9 @@ _HTML_ATTRIBUTE = re.compile(r'\b(href|src|content)="/(?!/)')
 _HTML_PUBLIC_URL = re.compile(r'window\.PUBLIC_URL="/"')
 _CSS_URL = re.compile(r"url\((['\"]?)/(?!/)")
 _JS_PUBLIC_PATH = re.compile(rb'(__webpack_require__\.p\s*=\s*)"/";')
+#: Where a Parametric Map's frame begins: OHIF 3.13.2 takes the count of values for one of bytes, and shows no
+#: map whose rows x columns does not divide by 4.
+_FRAME_OF_MAP = re.compile(rb"(\(sourcePixelData\.buffer, i \* sliceLength)(, sliceLength\))")
 _MANIFEST_PATH = re.compile(r'"/(?!/)')
 
 
@@ -42,7 +45,7 @@ def wanted(path: PurePosixPath) -> bool:
 
 
 def rewrite(path: PurePosixPath, data: bytes, mount: str = MOUNT) -> bytes:
-    """Rewrite the absolute paths in one file of the build.
+    """Rewrite the absolute paths in one file of the build, and the place of a map's frames.
 
     Parameters
     ----------
@@ -54,7 +57,8 @@ def rewrite(path: PurePosixPath, data: bytes, mount: str = MOUNT) -> bytes:
         Where it is served, beginning and ending with a slash.
     """
     if path.suffix == ".js":
-        return _JS_PUBLIC_PATH.sub(rb'\1"' + mount.encode() + b'";', data)
+        mended = _FRAME_OF_MAP.sub(rb"\1 * sourcePixelData.BYTES_PER_ELEMENT\2", data)
+        return _JS_PUBLIC_PATH.sub(rb'\1"' + mount.encode() + b'";', mended)
     if path.suffix == ".html":
         text = _HTML_ATTRIBUTE.sub(rf'\1="{mount}', data.decode("utf-8"))
         return _HTML_PUBLIC_URL.sub(f'window.PUBLIC_URL="{mount}"', text).encode()

@@ -67,7 +67,7 @@ def _drop_mapping(ds):
     del ds.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence
 
 
-def _odd_matrix(ds):
+def _cut_matrix(ds):
     ds.Rows = ds.Rows - 1
 
 
@@ -89,7 +89,7 @@ def _not_a_number(ds):
         (ResultKind.KOS, 0, _set(Modality="SR"), "Modality"),
         (ResultKind.PMAP, 0, _reverse_frames, "do not ascend"),
         (ResultKind.PMAP, 0, _drop_mapping, "RealWorldValueMappingSequence"),
-        (ResultKind.PMAP, 0, _odd_matrix, "divide by 4"),
+        (ResultKind.PMAP, 0, _cut_matrix, "length of its frames"),
         (ResultKind.PMAP, 0, _not_a_number, "is no number"),
         (ResultKind.SEG, 1, _set(SegmentationType="BINARY"), "does not fit"),
     ],

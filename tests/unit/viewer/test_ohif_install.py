@@ -181,3 +181,12 @@ def test_files_that_ask_the_outside_or_are_not_used_stay_out(name: str) -> None:
 
 def test_other_files_stay_as_they_are() -> None:
     assert rewrite(PurePosixPath("a.wasm"), b'"/x"') == b'"/x"'
+
+
+def test_frames_of_maps_begin_at_a_count_of_bytes() -> None:
+    published = (
+        b"const view = new sourcePixelData.constructor(sourcePixelData.buffer, i * sliceLength, sliceLength);"
+    )
+    assert rewrite(PurePosixPath("a.js"), published) == published.replace(
+        b"i * sliceLength,", b"i * sliceLength * sourcePixelData.BYTES_PER_ELEMENT,"
+    )
