@@ -51,6 +51,7 @@ def pacs():
     from pydicom.uid import (
         Comprehensive3DSRStorage,
         ComprehensiveSRStorage,
+        EncapsulatedPDFStorage,
         EnhancedSRStorage,
         SecondaryCaptureImageStorage,
         SegmentationStorage,
@@ -61,6 +62,7 @@ def pacs():
         [
             Comprehensive3DSRStorage,
             ComprehensiveSRStorage,
+            EncapsulatedPDFStorage,
             EnhancedSRStorage,
             SecondaryCaptureImageStorage,
             SegmentationStorage,
