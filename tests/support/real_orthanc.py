@@ -80,13 +80,12 @@ class RealOrthanc(Child):
 
     def upload(self, series):
         """Upload data sets by one request of the REST API: between two the study might count as stable."""
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as files:
-            for number, ds in enumerate(series):
-                buffer = io.BytesIO()
-                ds.save_as(buffer, enforce_file_format=True)
-                files.writestr(f"{number}.dcm", buffer.getvalue())
-        self.http.post("/instances", content=archive.getvalue()).raise_for_status()
+        files = []
+        for ds in series:
+            buffer = io.BytesIO()
+            ds.save_as(buffer, enforce_file_format=True)
+            files.append(buffer.getvalue())
+        self.http.post("/instances", content=_one_body(files)).raise_for_status()
 
     def find(self, level, **query):
         """Resources (expanded) of a level whose attributes match."""
@@ -144,3 +143,14 @@ def start_orthanc(tmp_path):
 def orthanc(start_orthanc):
     """A running Orthanc with nothing in it."""
     return start_orthanc()
+
+
+def _one_body(files):
+    """A single instance as it is: Orthanc takes some alone that it refuses in an archive."""
+    if len(files) == 1:
+        return files[0]
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as entries:
+        for number, data in enumerate(files):
+            entries.writestr(f"{number}.dcm", data)
+    return archive.getvalue()
