@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicom_node.domain.errors import InferenceFailed
 from inference.routing.folder import explain_folder, read_folder
 from inference.routing.rule import Route
 from inference.runner.engine import ProcessEngine
+from inference.runner.offline import run_decided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -98,10 +98,8 @@ def run_on_folder(
     registry.get(name)
     study = read_folder(folder)
     decision = explain_folder(registry, (Route("run", (name,)),), folder, study)
-    if not decision.assignments:
-        raise InferenceFailed(decision.rejection or "no series fits")
     engine = ProcessEngine(
         registry, device=device, timeout_s=timeout_s, min_confidence=min_confidence, trusted=trusted
     )
     with closing(engine), tempfile.TemporaryDirectory() as scratch:
-        return engine.run(decision.assignments[0], study, Path(scratch))
+        return run_decided(engine, decision, name, study, Path(scratch))

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
 
 #: Rules of reasons that compare a series with a better one begin so: they refuse nothing.
 CHOICE = "choice."
@@ -128,3 +134,15 @@ class RoutingDecision:
             more = len(texts) - MOST_REASONS
             texts = [*texts[:MOST_REASONS], f"and {more} more reasons (see routes explain)"]
         return "no route: " + ("; ".join(texts) if texts else "no rule matched")
+
+
+def made_for(made_by: Mapping[tuple[str, str], T], model: str, assignment: Assignment) -> T | None:
+    """What a model made of the assignment's own series, or else of another one of the study.
+
+    Parameters
+    ----------
+    made_by
+        By model and series.
+    """
+    same = made_by.get((model, assignment.series_instance_uid))
+    return same or next((made for (name, _), made in made_by.items() if name == model), None)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dicom_node.domain.errors import NodeError
 from dicom_node.domain.notification import Event, EventKind
-from dicom_node.domain.run import RunStatus
+from dicom_node.domain.run import RunStatus, made_for
 from dicom_node.domain.study import Stage, StudyState
 from dicom_node.pipeline import check, deidentify, deliver_plan, encode, infer, purge, route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from dicom_node.domain.run import Assignment, Run
+    from dicom_node.domain.run import Run
     from dicom_node.pipeline.deliver_plan import Ending
     from dicom_node.pipeline.services import Services
 
@@ -40,7 +40,7 @@ def analyse(run: StageRunner) -> tuple[StudyState, str | None]:
     failed: list[Run] = []
     made_by: dict[tuple[str, str], dict[str, str]] = {}
     for assignment in decision.assignments:
-        needed = (_feed(made_by, model, assignment) for model in assignment.needs)
+        needed = (made_for(made_by, model, assignment) for model in assignment.needs)
         feeds = [feed for feed in needed if feed is not None]
         try:
             made = run(Stage.INFER, infer.infer, assignment, feeds)
@@ -90,14 +90,6 @@ def finish(
 def closed(services: Services, study_id: str, version: int, number: int, again_at: datetime | None) -> None:
     """Note that a version was looked at."""
     services.deliveries.release_closings([(study_id, version, number, again_at)])
-
-
-def _feed(
-    made_by: Mapping[tuple[str, str], dict[str, str]], model: str, assignment: Assignment
-) -> dict[str, str] | None:
-    """What a model made of the same series, or else of another one of the study."""
-    same = made_by.get((model, assignment.series_instance_uid))
-    return same or next((made for (name, _), made in made_by.items() if name == model), None)
 
 
 def _outcome_of(runs: Sequence[Run]) -> tuple[StudyState, str | None]:

@@ -22,6 +22,7 @@ from inference.preprocess.series import read_volume
 from inference.routing.folder import FolderStudy, explain_folder, read_studies
 from inference.routing.rule import Route
 from inference.runner.arrays import unpack_arrays
+from inference.runner.offline import run_decided
 from inference.training.pairs import pairs_sha256, read_pairs
 
 if TYPE_CHECKING:
@@ -118,11 +119,10 @@ def _compare_study(
     data: Path,
 ) -> bool:
     decision = explain_folder(registry, (Route("evaluate", (manifest.name,)),), data, study)
-    mine = [one for one in decision.assignments if one.model == manifest.name]
-    if not mine:
+    if manifest.name not in {assignment.model for assignment in decision.assignments}:
         return False
     with tempfile.TemporaryDirectory() as scratch:
-        prediction = engine.run(mine[0], study, Path(scratch))
+        prediction = run_decided(engine, decision, manifest.name, study, Path(scratch))
     if prediction.status is not RunStatus.DONE:
         return False
     uids = prediction.source_sop_instance_uids

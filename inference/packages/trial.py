@@ -25,6 +25,7 @@ from inference.runner.arrays import unpack_arrays
 from inference.runner.engine import ProcessEngine
 from inference.runner.host import ModelHost
 from inference.runner.limits import RunLimits
+from inference.runner.offline import run_decided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -159,7 +160,7 @@ def _runner(
         raise InferenceFailed(decision.rejection or "no series of the sample fits")
     inner = scratch / "arrays"
     inner.mkdir()
-    return lambda: engine.run(decision.assignments[0], study, inner)
+    return lambda: run_decided(engine, decision, manifest.name, study, inner)
 
 
 def _feeds(
