@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from highdicom import PixelMeasuresSequence
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
@@ -32,6 +33,15 @@ def frame_sources(source: SourceSeries, chosen: Sequence[int]) -> list[Dataset]:
     if not source.frames:
         return [source.slices[index] for index in chosen]
     return [_stand_in(source, index) for index in chosen]
+
+
+def pixel_measures(source: SourceSeries) -> PixelMeasuresSequence:
+    """Spacing and thickness of the slices, said of all frames at once."""
+    return PixelMeasuresSequence(
+        pixel_spacing=source.spacing,
+        slice_thickness=source.slice_thickness or source.slice_spacing or 1.0,
+        spacing_between_slices=source.slice_spacing,
+    )
 
 
 def name_frames(ds: Dataset, source: SourceSeries) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import highdicom as hd
 import numpy as np
 from highdicom import VOILUTTransformation
 from highdicom.pm import ParametricMap as HighdicomMap
@@ -14,7 +13,7 @@ from dicom_node.domain.errors import EncodingFailed
 from dicom_node.domain.finding import Code, ParametricMap
 from inference.encode.coding import concept
 from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
-from inference.encode.frame_sources import frame_sources, name_frames
+from inference.encode.frame_sources import frame_sources, name_frames, pixel_measures
 from inference.encode.segmentation import derive_dimension_uid
 
 if TYPE_CHECKING:
@@ -86,11 +85,7 @@ def make_parametric_map(
         content_label="MAP",
         content_description=f"{model.name} {model.version}: {RESEARCH_NOTICE}"[:64],
         content_creator_name=None,
-        pixel_measures=hd.PixelMeasuresSequence(
-            pixel_spacing=source.spacing,
-            slice_thickness=source.slice_thickness or source.slice_spacing or 1.0,
-            spacing_between_slices=source.slice_spacing,
-        ),
+        pixel_measures=pixel_measures(source),
         series_description=context.series_description(description.label.lower()),
         specific_character_set=CHARACTER_SET,
         **context.equipment(),

@@ -17,7 +17,7 @@ from highdicom.seg import (
 from dicom_node.domain.errors import EncodingFailed
 from inference.encode.coding import concept
 from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
-from inference.encode.frame_sources import frame_sources, name_frames
+from inference.encode.frame_sources import frame_sources, name_frames, pixel_measures
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,11 +82,7 @@ def encode_segments(
         content_label="SEGMENTATION",
         content_description=f"{model.name} {model.version}: {RESEARCH_NOTICE}"[:64],
         content_creator_name=None,
-        pixel_measures=hd.PixelMeasuresSequence(
-            pixel_spacing=source.spacing,
-            slice_thickness=source.slice_thickness or source.slice_spacing or 1.0,
-            spacing_between_slices=source.slice_spacing,
-        ),
+        pixel_measures=pixel_measures(source),
         omit_empty_frames=False,
         series_description=context.series_description(name),
         specific_character_set=CHARACTER_SET,

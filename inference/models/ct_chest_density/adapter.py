@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inference.models.ct_chest_density.lungs import density_facts, find_lungs, low_density_map
-from inference.preprocess.orientation import closest_axes
-from inference.preprocess.upright import upright_grid
+from inference.preprocess.anatomical import anatomical_view
 from inference.runner.adapter import ModelOutput
 
 if TYPE_CHECKING:
@@ -35,14 +35,11 @@ class ChestDensity:
         """Measure one chest; the mask has the right lung as 1 and the left one as 2."""
         assert volume.affine is not None  # noqa: S101  the manifest takes volumes only
         slices, rows, columns = volume.voxels.shape
-        grid = upright_grid(volume.affine, (slices, rows, columns))
-        order = closest_axes(grid.affine, "RAS")
-        lengths = np.linalg.norm(grid.affine[:3, :3], axis=0)
-        first, second, third = (float(lengths[axis]) for axis in order.axes)
-        chest = order.turned(grid.straighten(volume.voxels, _AIR_HU))
-        lungs = find_lungs(chest, (first, second, third))
+        view = anatomical_view(volume.affine, (slices, rows, columns))
+        chest = view.seen(volume.voxels, _AIR_HU)
+        lungs = find_lungs(chest, view.spacing)
         sides = _sides(lungs)
-        voxel_ml = first * second * third / 1000
+        voxel_ml = math.prod(view.spacing) / 1000
         facts = density_facts(chest, lungs, voxel_ml)
         facts |= {
             "right_ml": int((sides == 1).sum()) * voxel_ml,
@@ -50,11 +47,11 @@ class ChestDensity:
         }
         larger = max(facts["right_ml"], facts["left_ml"])
         balance = min(facts["right_ml"], facts["left_ml"]) / larger if larger else 0.0
-        low = low_density_map(chest, lungs, (first, second, third))
+        low = low_density_map(chest, lungs, view.spacing)
         return ModelOutput(
             confidence=_airiness(chest, lungs),
-            mask=grid.back(np.ascontiguousarray(order.turned_back(sides))),
-            maps={"laa950_local": grid.back(np.ascontiguousarray(order.turned_back(low)))},
+            mask=view.back(sides),
+            maps={"laa950_local": view.back(low)},
             facts={**facts, "balance": balance},
         )
 

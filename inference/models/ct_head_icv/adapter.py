@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inference.models.ct_head_icv.cavity import find_cavity
-from inference.preprocess.orientation import closest_axes
-from inference.preprocess.upright import upright_grid
+from inference.preprocess.anatomical import anatomical_view
 from inference.runner.adapter import ModelOutput
 
 if TYPE_CHECKING:
@@ -33,11 +32,7 @@ class IntracranialVolume:
         """Outline one head; a tilted gantry's slices are made upright first, and the mask returns to them."""
         assert volume.affine is not None  # noqa: S101  the manifest takes volumes only
         slices, rows, columns = volume.voxels.shape
-        grid = upright_grid(volume.affine, (slices, rows, columns))
-        order = closest_axes(grid.affine, "RAS")
-        lengths = np.linalg.norm(grid.affine[:3, :3], axis=0)
-        first, second, third = (float(lengths[axis]) for axis in order.axes)
-        head = order.turned(grid.straighten(volume.voxels, _AIR_HU))
-        cavity = find_cavity(head, (first, second, third))
-        mask = grid.back(np.ascontiguousarray(order.turned_back(cavity.mask))).astype(np.uint8)
+        view = anatomical_view(volume.affine, (slices, rows, columns))
+        cavity = find_cavity(view.seen(volume.voxels, _AIR_HU), view.spacing)
+        mask = view.back(cavity.mask).astype(np.uint8)
         return ModelOutput(confidence=cavity.walled, mask=mask, facts={"walled": cavity.walled})
