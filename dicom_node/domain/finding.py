@@ -184,6 +184,8 @@ class Prediction:
         Sentences for people that belong into the full report (limits, intended use).
     elapsed_s
         Seconds of the model's own work.
+    spacing_mm
+        Of the source's voxels along slices, rows and columns; `None` where it is not known in the patient.
     """
 
     model: ModelIdentity
@@ -206,3 +208,4 @@ class Prediction:
     explanation: Explanation | None = None
     region: Code | None = None
     source_frames: tuple[int, ...] = ()
+    spacing_mm: tuple[float, float, float] | None = None

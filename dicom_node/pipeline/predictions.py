@@ -60,6 +60,7 @@ def load_prediction(store: BlobStore, refs: dict[str, str]) -> Prediction:
         explanation=Explanation(**raw["explanation"]) if raw.get("explanation") else None,
         region=_code(raw.get("region")),
         source_frames=tuple(raw.get("source_frames", ())),
+        spacing_mm=tuple(raw["spacing_mm"]) if raw.get("spacing_mm") else None,
     )
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.evaluation.intervals import RESAMPLINGS, interval
 from inference.training.calibration import BINS, area_under_curve, calibration_error
+from inference.training.intervals import RESAMPLINGS, interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable

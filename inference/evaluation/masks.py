@@ -18,7 +18,6 @@ from dicom_node.domain.finding import Task
 from dicom_node.domain.run import RunStatus
 from inference.evaluation.loaded import LoadedModel
 from inference.evaluation.overlap import compare, summarise
-from inference.preprocess.series import read_volume
 from inference.routing.folder import FolderStudy, explain_folder, read_studies
 from inference.routing.rule import Route
 from inference.runner.arrays import unpack_arrays
@@ -127,9 +126,10 @@ def _compare_study(
         return False
     uids = prediction.source_sop_instance_uids
     reference = _mask_of(references, uids)
-    volume = read_volume(uids, study.read, max_voxels=manifest.input.max_voxels)
     found = np.asarray(unpack_arrays(prediction.arrays)["mask"], dtype=np.uint8)
-    _add(rows, found, reference, list(volume.spacing_mm))
+    if prediction.spacing_mm is None:
+        raise InferenceFailed("the series does not tell the size of its voxels")
+    _add(rows, found, reference, list(prediction.spacing_mm))
     return True
 
 

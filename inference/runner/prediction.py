@@ -78,6 +78,7 @@ def rejected(
         classes=_classes(manifest, answer, said=False) if answer else (),
         region=manifest.region,
         source_frames=source.frames,
+        spacing_mm=source.spacing_mm,
     )
 
 
@@ -118,6 +119,7 @@ def done(
         explanation=_explanation(manifest, answer),
         region=manifest.region,
         source_frames=source.frames,
+        spacing_mm=source.spacing_mm,
     )
 
 

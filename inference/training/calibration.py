@@ -10,11 +10,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from scipy.stats import rankdata
 
+from inference.training.intervals import interval
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BINS = 10
-RESAMPLINGS = 1000
 
 
 def fit_temperature(logits: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
@@ -123,19 +124,12 @@ class Judgement:
             out["false_positive_rate"] = _rounded(float(called[~positive].mean()))
         if positive.any() and (~positive).any():
             out["auc"] = _rounded(area_under_curve(score, positive))
-            out["auc_95"] = self._interval(score, positive)
+            found = interval(
+                lambda chosen: area_under_curve(score[chosen], positive[chosen]), self.groups, seed=self.seed
+            )
+            if found is not None:
+                out["auc_95"] = [_rounded(bound) for bound in found]
         return out
-
-    def _interval(self, score: NDArray[np.float64], positive: NDArray[np.bool_]) -> list[float]:
-        rng = np.random.default_rng(self.seed)
-        _, groups = np.unique(self.groups, return_inverse=True)
-        members = [np.flatnonzero(groups == n) for n in range(groups.max() + 1)]
-        areas = []
-        for _ in range(RESAMPLINGS):
-            drawn = np.concatenate([members[n] for n in rng.integers(0, len(members), len(members))])
-            areas.append(area_under_curve(score[drawn], positive[drawn]))
-        low, high = np.nanquantile(areas, [0.025, 0.975])
-        return [_rounded(float(low)), _rounded(float(high))]
 
 
 def _rounded(value: float) -> float:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from inference.evaluation.classification import ClassifiedCases, average_precision, judge, roc
-from inference.evaluation.intervals import interval
 from inference.evaluation.overlap import agreement, compare, summarise
+from inference.training.intervals import interval
 
 
 def cases(score, positive, groups=None, threshold=0.5):
