@@ -15,7 +15,7 @@ INTEGRITY = "sha512-WZdxmpmG7rqFgW9ZJLcbgr3XCtLi1KDNPoMaeY5PPe6j4G4fjEjjkycZM6C6
 MOUNT = "/viewer/"
 
 #: Changes whenever `viewer.ohif.rewrite` writes other bytes, so that older copies are installed anew.
-LAYOUT = 2
+LAYOUT = 3
 
 #: Written last: a folder without it is no complete installation.
 MARKER = ".installed.json"

@@ -1,4 +1,4 @@
-"""Moves OHIF's build, made for `/`, to the path at which the node serves it, and mends one fault in it."""
+"""Moves OHIF's build, made for `/`, to the path at which the node serves it, and mends two faults in it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ _JS_PUBLIC_PATH = re.compile(rb'(__webpack_require__\.p\s*=\s*)"/";')
 #: Where a Parametric Map's frame begins: OHIF 3.13.2 takes the count of values for one of bytes, and shows no
 #: map whose rows x columns does not divide by 4.
 _FRAME_OF_MAP = re.compile(rb"(\(sourcePixelData\.buffer, i \* sliceLength)(, sliceLength\))")
+#: Where an SR's viewport learns which findings to draw. Where its image was drawn before that, OHIF 3.13.2
+#: draws none until somebody scrolls: a slow machine shows a report without its findings.
+_FINDINGS_OF_VIEW = re.compile(
+    rb"(IdentifiersByViewportId\[viewport\.id\] = \{\s*trackingUniqueIdentifiers,\s*activeIndex\s*\};)"
+)
 _MANIFEST_PATH = re.compile(r'"/(?!/)')
 
 
@@ -45,7 +50,7 @@ def wanted(path: PurePosixPath) -> bool:
 
 
 def rewrite(path: PurePosixPath, data: bytes, mount: str = MOUNT) -> bytes:
-    """Rewrite the absolute paths in one file of the build, and the place of a map's frames.
+    """Rewrite the absolute paths in one file of the build, and mend what is wrong with maps and findings.
 
     Parameters
     ----------
@@ -58,6 +63,7 @@ def rewrite(path: PurePosixPath, data: bytes, mount: str = MOUNT) -> bytes:
     """
     if path.suffix == ".js":
         mended = _FRAME_OF_MAP.sub(rb"\1 * sourcePixelData.BYTES_PER_ELEMENT\2", data)
+        mended = _FINDINGS_OF_VIEW.sub(rb"\1\n  viewport.render();", mended)
         return _JS_PUBLIC_PATH.sub(rb'\1"' + mount.encode() + b'";', mended)
     if path.suffix == ".html":
         text = _HTML_ATTRIBUTE.sub(rf'\1="{mount}', data.decode("utf-8"))

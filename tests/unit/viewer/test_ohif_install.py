@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tarfile
 from pathlib import Path, PurePosixPath
 
@@ -190,3 +191,24 @@ def test_frames_of_maps_begin_at_a_count_of_bytes() -> None:
     assert rewrite(PurePosixPath("a.js"), published) == published.replace(
         b"i * sliceLength,", b"i * sliceLength * sourcePixelData.BYTES_PER_ELEMENT,"
     )
+
+
+def test_view_is_drawn_anew_when_it_learns_its_findings() -> None:
+    published = (
+        b"  state.trackingIdentifiersByViewportId[viewport.id] = {\n"
+        b"    trackingUniqueIdentifiers,\n    activeIndex\n  };\n}"
+    )
+    assert rewrite(PurePosixPath("a.js"), published) == published[:-1] + b"  viewport.render();\n}"
+
+
+def test_published_build_has_each_fault_once() -> None:
+    """Of another release the mends must be looked at again."""
+    folder = find_ohif()
+    if folder is None:
+        pytest.skip("needs OHIF")
+    scripts = [path.read_bytes() for path in folder.glob("*.js")]
+    for mended in (
+        rb"buffer, i \* sliceLength \* sourcePixelData.BYTES_PER_ELEMENT,",
+        rb"activeIndex\s*\};\s*viewport.render\(\);",
+    ):
+        assert sum(len(re.findall(mended, script)) for script in scripts) == 1
