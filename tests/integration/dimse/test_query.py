@@ -321,7 +321,8 @@ def test_cancelled_query_ends_with_its_status(node, holdings):
     assoc.send_c_cancel(7, query_model=STUDY_ROOT)
     found = [status.Status for status, _ in responses]
     assert found == [0xFE00]
-    assert holdings.metrics.of("queries", status="FE00") == 1
+    # Counted when the answer is out, so a little after it has come.
+    eventually(lambda: holdings.metrics.of("queries", status="FE00") == 1, 10, "the count of the query")
     holdings.catalog.search = search
     # The association lives on.
     again = [s.Status for s, _ in assoc.send_c_find(data_set("STUDY", StudyInstanceUID=""), STUDY_ROOT)]
