@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import distance_transform_edt, find_objects, label
 
 from inference.gates.pixels import measure_pixels
 
@@ -70,10 +70,14 @@ def measure_mask(
     if int(coarse.sum()) < 8:
         return facts
     directions = affine[:3, :3] * steps
+    # A copy: what follows walks over it several times.
+    looked_at = np.ascontiguousarray(voxels[grid])
+    darkest, brightest = (float(value) for value in np.percentile(looked_at, (1, 99)))
     facts |= _shape(coarse, directions)
     facts |= _pieces(coarse)
-    facts["left_share"] = _left_share(voxels[grid], coarse, directions)
-    facts |= _brightness(voxels[grid], coarse, spacing * steps)
+    body = looked_at > darkest + BODY_BRIGHTNESS * (brightest - darkest)
+    facts["left_share"] = _left_share(body, coarse, directions)
+    facts |= _brightness(looked_at, coarse, spacing * steps, darkest)
     return facts
 
 
@@ -105,17 +109,16 @@ def _pieces(inside: NDArray[np.bool_]) -> dict[str, float]:
     return {"components": float(count), "largest_component": float(sizes.max() / sizes.sum())}
 
 
-def _left_share(
-    voxels: NDArray[np.float32], inside: NDArray[np.bool_], directions: NDArray[np.float64]
-) -> float:
+def _left_share(body: NDArray[np.bool_], inside: NDArray[np.bool_], directions: NDArray[np.float64]) -> float:
     """Share of the mask on the left of the middle of all that is brighter than air."""
-    low, high = np.percentile(voxels, (1, 99))
-    body = voxels > low + BODY_BRIGHTNESS * (high - low)
-    if not body.any():
-        body = np.ones_like(inside)
     # LPS: the first coordinate grows to the patient's left.
-    middle = float((np.argwhere(body) @ directions[0]).mean())
-    return float(((np.argwhere(inside) @ directions[0]) > middle).mean())
+    left = sum(
+        np.arange(count).reshape(np.roll((count, 1, 1), axis)) * step
+        for axis, (count, step) in enumerate(zip(inside.shape, directions[0], strict=True))
+    )
+    left = np.broadcast_to(np.asarray(left), inside.shape)
+    middle = float(left[body].mean() if body.any() else left.mean())
+    return float((left[inside] > middle).mean())
 
 
 def _symmetry(inside: NDArray[np.bool_]) -> float:
@@ -131,16 +134,18 @@ def _symmetry(inside: NDArray[np.bool_]) -> float:
 
 
 def _brightness(
-    voxels: NDArray[np.float32], inside: NDArray[np.bool_], spacing: NDArray[np.float64]
+    voxels: NDArray[np.float32], inside: NDArray[np.bool_], spacing: NDArray[np.float64], darkest: float
 ) -> dict[str, float]:
-    # Background around the volume, so that a mask at its edge has a rim there too.
-    depth = distance_transform_edt(np.pad(inside, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    box = find_objects(inside.view(np.uint8))[0]
+    within, around = voxels[box], inside[box]
+    # The box's surroundings hold nothing of the mask: background around it is as near as any. It stands for
+    # what lies beyond the volume too, so that a mask at its edge has a rim there.
+    depth = distance_transform_edt(np.pad(around, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
     core = depth > CORE_MM
     rim = (depth > 0) & (depth <= RIM_MM)
     if not core.any() or not rim.any():
         return {}
-    darkest = float(np.percentile(voxels, 1))
-    brightness = float(np.median(voxels[core])) - darkest
+    brightness = float(np.median(within[core])) - darkest
     if brightness <= 0:
         return {}
-    return {"rim_to_core": (float(np.median(voxels[rim])) - darkest) / brightness}
+    return {"rim_to_core": (float(np.median(within[rim])) - darkest) / brightness}

@@ -61,8 +61,12 @@ def _segments(
 ) -> dict[str, float]:
     voxel_ml = abs(float(np.linalg.det(affine[:3, :3]))) / 1000
     size = max((segment.number for segment in manifest.segments), default=0) + 1
-    counts = np.bincount(mask.ravel(), minlength=size)
-    sums = np.bincount(mask.ravel(), weights=voxels.ravel(), minlength=size)
+    counts, sums = np.zeros(size, np.int64), np.zeros(size)
+    # Slice by slice: the whole of a large volume, widened to 64 bits, would be gigabytes.
+    for values, named in zip(voxels, mask, strict=True):
+        drawn = named > 0
+        counts += np.bincount(named[drawn], minlength=size)
+        sums += np.bincount(named[drawn], weights=values[drawn], minlength=size)
     facts = {}
     for segment in manifest.segments:
         count = int(counts[segment.number])
