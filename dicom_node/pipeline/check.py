@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
+from dicom_node.domain.errors import InvalidInstance
 from dicom_node.domain.ledger import GateVerdict
 from dicom_node.domain.notification import Event, EventKind
 from dicom_node.domain.result import EncodedResult, ResultEntry
@@ -18,33 +20,71 @@ if TYPE_CHECKING:
     from dicom_node.pipeline.services import Services
 
 
+class StoredResult:
+    """A result object in the store, for the gate (`ports.models.UncheckedResult`): read at each look.
+
+    What ledger and catalogue need of the bytes is taken at the first look, so that they are read once.
+    """
+
+    def __init__(self, services: Services, entry: ResultEntry) -> None:
+        self._services = services
+        self._facts: tuple[int, str] | None = None
+        self._attributes: tuple[str, dict[str, Any]] | None = None
+        self.entry = entry
+        self.kind = entry.kind
+        self.sop_class_uid = entry.sop_class_uid
+        self.series_instance_uid = entry.series_instance_uid
+        self.sop_instance_uid = entry.sop_instance_uid
+
+    @property
+    def data(self) -> bytes:
+        """Part 10 bytes.
+
+        Raises
+        ------
+        NotFound, StorageFailure
+        """
+        data = self._services.stores.results.read(self.entry.ref)
+        if self._facts is None:
+            self._facts = len(data), hashlib.sha256(data).hexdigest()
+            with contextlib.suppress(InvalidInstance):
+                # What the gate will say of it is not known yet.
+                self._attributes = self._services.reader.read(data)
+        return data
+
+    @property
+    def facts(self) -> tuple[int, str]:
+        """Bytes and SHA-256."""
+        if self._facts is None:
+            self.data  # noqa: B018  the look takes the facts
+        assert self._facts is not None  # noqa: S101  just taken
+        return self._facts
+
+    @property
+    def attributes(self) -> tuple[str, dict[str, Any]]:
+        """Transfer syntax UID, and what the catalogue has of it.
+
+        Raises
+        ------
+        InvalidInstance
+            If it is no DICOM file.
+        """
+        return self._attributes or self._services.reader.read(self.data)
+
+
 def check(
     services: Services, study_id: str, version: int, entries: Sequence[ResultEntry]
 ) -> dict[str, list[str]]:
-    """Publish the objects that pass; return the problems of the others by SOP Instance UID."""
-    results = [load_result(services, entry) for entry in entries]
+    """Publish the objects that pass; return the problems of the others by SOP Instance UID.
+
+    The gate looks at one object after the other: a study's results need not fit into memory together.
+    """
+    results = [StoredResult(services, entry) for entry in entries]
     study = study_input(services, study_id, version)
     problems = services.gate.check(results, study, earlier_results(services, study_id, version))
-    good = [entry for entry in entries if not problems.get(entry.sop_instance_uid)]
-    data = {result.sop_instance_uid: result.data for result in results}
-    catalogued = []
-    for entry in good:
-        transfer_syntax_uid, attributes = services.reader.read(data[entry.sop_instance_uid])
-        catalogued.append(
-            CatalogEntry(
-                study_id=study_id,
-                kind=CatalogKind.RESULT,
-                study_instance_uid=study.study_instance_uid,
-                series_instance_uid=entry.series_instance_uid,
-                sop_instance_uid=entry.sop_instance_uid,
-                sop_class_uid=entry.sop_class_uid,
-                transfer_syntax_uid=transfer_syntax_uid,
-                ref=entry.ref,
-                attributes=attributes,
-                version=version,
-            )
-        )
-    services.index.set_results(study_id, version, good)
+    good = [result for result in results if not problems.get(result.sop_instance_uid)]
+    catalogued = [_catalogued(result, study_id, study.study_instance_uid, version) for result in good]
+    services.index.set_results(study_id, version, [result.entry for result in good])
     services.catalog.publish(catalogued)
     services.catalog.withdraw_results(study_id, before_version=version)
     services.ledger.checked(study_id, version, [_verdict(result, problems) for result in results])
@@ -59,13 +99,30 @@ def check(
     return {uid: found for uid, found in problems.items() if found}
 
 
-def _verdict(result: EncodedResult, problems: Mapping[str, Sequence[str]]) -> GateVerdict:
+def _catalogued(result: StoredResult, study_id: str, study_instance_uid: str, version: int) -> CatalogEntry:
+    transfer_syntax_uid, attributes = result.attributes
+    return CatalogEntry(
+        study_id=study_id,
+        kind=CatalogKind.RESULT,
+        study_instance_uid=study_instance_uid,
+        series_instance_uid=result.series_instance_uid,
+        sop_instance_uid=result.sop_instance_uid,
+        sop_class_uid=result.sop_class_uid,
+        transfer_syntax_uid=transfer_syntax_uid,
+        ref=result.entry.ref,
+        attributes=attributes,
+        version=version,
+    )
+
+
+def _verdict(result: StoredResult, problems: Mapping[str, Sequence[str]]) -> GateVerdict:
     found = problems.get(result.sop_instance_uid)
+    size, sha256 = result.facts
     return GateVerdict(
         sop_instance_uid=result.sop_instance_uid,
         problem="; ".join(found)[:500] if found else None,
-        size=len(result.data),
-        sha256=hashlib.sha256(result.data).hexdigest(),
+        size=size,
+        sha256=sha256,
     )
 
 

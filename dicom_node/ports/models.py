@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.catalog import CatalogEntry
     from dicom_node.domain.finding import Prediction
-    from dicom_node.domain.result import EncodedResult, ResultEntry
+    from dicom_node.domain.result import EncodedResult, ResultEntry, ResultKind
     from dicom_node.domain.run import Assignment, RoutingDecision
 
 
@@ -96,18 +96,43 @@ class ResultEncoder(Protocol):
         """
 
 
+class UncheckedResult(Protocol):
+    """A result object that the gate looks at."""
+
+    @property
+    def kind(self) -> ResultKind:
+        """What kind of object it is."""
+
+    @property
+    def sop_class_uid(self) -> str:
+        """As its entry has it; the object itself may say otherwise, as it may of the other UIDs."""
+
+    @property
+    def series_instance_uid(self) -> str:
+        """As its entry has it."""
+
+    @property
+    def sop_instance_uid(self) -> str:
+        """As its entry has it."""
+
+    @property
+    def data(self) -> bytes:
+        """Its Part 10 bytes, perhaps read anew each time: look once, and do not keep them."""
+
+
 class OutputGate(Protocol):
     """Checks result objects before they leave."""
 
     def check(
-        self, results: Sequence[EncodedResult], study: StudyInput, earlier: Sequence[ResultEntry] = ...
+        self, results: Sequence[UncheckedResult], study: StudyInput, earlier: Sequence[ResultEntry] = ...
     ) -> dict[str, list[str]]:
         """Problems by SOP Instance UID; an object with problems is kept back. No entry: it is good.
 
-        `earlier` is what was published of earlier versions: new reports may refer to it.
+        Results are looked at one by one, few of them at a time in memory. `earlier` is what was published of
+        earlier versions: new reports may refer to it.
         """
 
-    def uids(self, result: EncodedResult) -> frozenset[str]:
+    def uids(self, result: UncheckedResult) -> frozenset[str]:
         """All UIDs in a result that the standard does not register."""
 
     def study_uids(self, study: StudyInput) -> frozenset[str]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from dicom_node.domain.result import EncodedResult, ResultEntry
-    from dicom_node.ports.models import StudyInput
+    from dicom_node.domain.result import ResultEntry
+    from dicom_node.ports.models import StudyInput, UncheckedResult
 
 
 # `None` where an element is not decoded yet and its encoding names no VR.
@@ -49,7 +49,7 @@ class Baseline:
 
 
 def read_baseline(
-    results: Sequence[EncodedResult], study: StudyInput, earlier: Sequence[ResultEntry] = ()
+    results: Sequence[UncheckedResult], study: StudyInput, earlier: Sequence[ResultEntry] = ()
 ) -> Baseline:
     """Collect the facts; reads one source instance.
 

@@ -2,43 +2,55 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
+from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-#: What differs between the pictures of a heatmap series; all else is the same.
-VARYING = frozenset(
-    Tag(keyword)
-    for keyword in (
-        "SOPInstanceUID",
-        "InstanceNumber",
-        "ImagePositionPatient",
-        "SourceImageSequence",
-        "PixelData",
-    )
+    from inference.encode.checks.elements import EncodedElements
+
+_MEDIA_LENGTH, _MEDIA_UID, _PIXELS = 0x00020000, 0x00020003, 0x7FE00010
+_CHARACTER_SET = 0x00080005
+_SMALL = frozenset(
+    int(Tag(keyword))
+    for keyword in ("SOPInstanceUID", "InstanceNumber", "ImagePositionPatient", "SourceImageSequence")
 )
+#: What differs between the pictures of a heatmap series; all else is the same.
+VARYING = _SMALL | {_MEDIA_LENGTH, _MEDIA_UID, _PIXELS}
+
+
+class OwnPart:
+    """What an instance has for itself of a series that was written from one template.
+
+    Attributes
+    ----------
+    ds
+        Its varying elements, but for pixels and File Meta.
+    pixel_bytes
+        Length of its pixel data.
+    media_uid
+        Media Storage SOP Instance UID.
+    """
+
+    def __init__(self, elements: EncodedElements) -> None:
+        encoded = io.BytesIO(elements.only(_SMALL | {_CHARACTER_SET}))
+        self.ds: Dataset = read_dataset(encoded, is_implicit_VR=False, is_little_endian=True)
+        self.pixel_bytes = elements.length(_PIXELS)
+        self.media_uid = elements.value(_MEDIA_UID).rstrip(b"\0").decode("ascii", "replace")
 
 
 class Likeness:
-    """Remembers the encoded elements of a data set, to tell whether another has the same.
+    """Remembers the encoded elements of an instance, to tell whether another has the same."""
 
-    Parameters
-    ----------
-    ds
-        As read: none of its elements was decoded yet.
-    """
+    def __init__(self, elements: EncodedElements) -> None:
+        self._shared = elements.without(VARYING)
 
-    def __init__(self, ds: Dataset) -> None:
-        self._shared = _encoded(ds)
-
-    def holds(self, ds: Dataset) -> bool:
-        """Whether another data set as read differs in varying elements only, and has all of these."""
-        return self._shared == _encoded(ds) and all(tag in ds for tag in VARYING)
-
-
-def _encoded(ds: Dataset) -> dict[int, tuple[object, object]]:
-    items = {tag: ds.get_item(tag) for tag in ds.keys() if tag not in VARYING}  # noqa: SIM118
-    return {tag: (element.VR, element.value) for tag, element in items.items()}
+    def own_part(self, elements: EncodedElements) -> OwnPart | None:
+        """What another instance has for itself; `None` where more differs, or some of it is missing."""
+        if not elements.spans.keys() >= VARYING or self._shared != elements.without(VARYING):
+            return None
+        return OwnPart(elements)

@@ -7,13 +7,9 @@ import re
 import shutil
 import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import structlog
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # What the program quotes of a data set stays here; names of attributes and modules may go on.
 _QUOTED = re.compile(r"(?<!Element=)(?<!Module=)<[^>]*>|(?<== )\S.*$")
@@ -28,14 +24,11 @@ class Validator:
         Name or path.
     timeout_s
         Seconds for one object. A program that takes longer is logged and says nothing.
-    parallel
-        How many run at once.
     """
 
-    def __init__(self, program: str = "dciodvfy", timeout_s: float = 20, parallel: int = 2) -> None:
+    def __init__(self, program: str = "dciodvfy", timeout_s: float = 20) -> None:
         self._path = shutil.which(program)
         self._timeout_s = timeout_s
-        self._parallel = parallel
         self._log = structlog.get_logger()
 
     @property
@@ -43,14 +36,10 @@ class Validator:
         """Whether the program is installed."""
         return self._path is not None
 
-    def errors(self, objects: Sequence[bytes]) -> list[list[str]]:
-        """The program's lines that start with Error, without quoted values, for each object."""
-        if self._path is None or not objects:
-            return [[] for _ in objects]
-        with ThreadPoolExecutor(self._parallel) as pool:
-            return list(pool.map(self._errors, objects))
-
-    def _errors(self, part10: bytes) -> list[str]:
+    def errors(self, part10: bytes) -> list[str]:
+        """The program's lines on an object that start with Error, without quoted values."""
+        if self._path is None:
+            return []
         try:
             with _open_file() as file:
                 file.write(part10)

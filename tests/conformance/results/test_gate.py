@@ -10,7 +10,8 @@ from pydicom.uid import UID
 from spoilt_results import OWN_RULES, spoil
 
 from dicom_node.domain.result import ResultKind
-from inference.encode.gate import Gate
+from inference.encode.checks.program import Validator
+from inference.encode.gate import VALIDATORS, Gate
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +184,103 @@ def test_own_uids_are_all_that_are_neither_the_studys_nor_registered(small):
 
 def test_no_results_are_no_problem(small):
     assert Gate().check([], small[0].study) == {}
+
+
+class _Look(bytes):
+    """Bytes that are counted as long as somebody holds them."""
+
+    alive = most = 0
+
+    def __init__(self, _):
+        _Look.alive += 1
+        _Look.most = max(_Look.most, _Look.alive)
+
+    def __del__(self):
+        _Look.alive -= 1
+
+
+class _Counted:
+    """A result whose bytes are made anew at each look."""
+
+    def __init__(self, result):
+        self._result = result
+        self.looks = 0
+
+    def __getattr__(self, name):
+        return getattr(self._result, name)
+
+    @property
+    def data(self):
+        self.looks += 1
+        return _Look(self._result.data)
+
+
+def test_each_object_is_read_once_and_few_are_in_memory(program_that_waits):
+    case = make_case(24, 33, 29, full=True)
+    results = [_Counted(result) for result in case.encode()]
+    assert len(results) > 24
+    for gate in (Gate(OWN_RULES), Gate(program_that_waits)):
+        _Look.alive = _Look.most = 0
+        for result in results:
+            result.looks = 0
+        assert gate.check(results, case.study) == {}
+        assert {result.looks for result in results} == {1}
+        assert _Look.most <= 2 * VALIDATORS + 2
+        assert _Look.alive == 0
+
+
+@pytest.fixture
+def program_that_waits(tmp_path):
+    path = tmp_path / "validator"
+    path.write_text("#!/bin/sh\nsleep 0.02\n")
+    path.chmod(0o700)
+    return Validator(str(path))
+
+
+def test_a_fault_of_the_template_holds_the_whole_series_back(small):
+    case, results = small
+    pictures = [result.sop_instance_uid for result in results if result.kind is ResultKind.SC]
+    assert len(pictures) == 5
+    for index in range(len(pictures)):
+        results, _ = spoil(results, ResultKind.SC, _nested_name, index)
+    problems = Gate(OWN_RULES).check(results, case.study)
+    assert all(any("OperatorsName names somebody" in text for text in problems[uid]) for uid in pictures)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (_set(InstanceNumber=None), "InstanceNumber is missing or empty"),
+        (_set(SourceImageSequence=[]), "SourceImageSequence is missing or empty"),
+        (_delete("SourceImageSequence"), "SourceImageSequence is missing or empty"),
+        (_set(ImagePositionPatient=None), "ImagePositionPatient is missing or empty"),
+        (_set(SOPInstanceUID=derive_uid("another")), "identifiers are not those of its entry"),
+        (_set(PixelData=b"\0\0"), "PixelData does not have the length"),
+        (_delete("Rows"), "the object lacks what its kind of object has"),
+    ],
+)
+@pytest.mark.parametrize("index", [0, 2])
+def test_a_picture_with_a_fault_of_its_own_is_held_back_for_it_and_the_others_are_not(
+    small, change, problem, index
+):
+    case, results = small
+    spoilt, uid = spoil(results, ResultKind.SC, change, index)
+    problems = Gate(OWN_RULES).check(spoilt, case.study)
+    assert any(problem in text for text in problems[uid])
+    others = [text for one, found in problems.items() if one != uid for text in found]
+    assert not any(problem in text for text in others)
+
+
+@pytest.mark.parametrize("index", [0, 3])
+def test_file_meta_of_another_object_is_found_in_every_picture(small, index):
+    case, results = small
+    position = [i for i, result in enumerate(results) if result.kind is ResultKind.SC][index]
+    ds = pydicom.dcmread(io.BytesIO(results[position].data))
+    ds.file_meta.MediaStorageSOPInstanceUID = derive_uid("another")
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, ds)
+    spoilt = list(results)
+    spoilt[position] = replace(results[position], data=buffer.getvalue())
+    problems = Gate(OWN_RULES).check(spoilt, case.study)
+    assert set(problems) == {results[position].sop_instance_uid}
+    assert problems[results[position].sop_instance_uid] == ["File Meta and data set name different objects"]
