@@ -161,6 +161,9 @@ class InferenceSettings(Section):
     )
     concurrency: int = Field(default=1, ge=1, description="runs at once on the processor")
     gpu_runs: int = Field(default=1, ge=1, description="runs at once on a GPU")
+    batch_mb: int = Field(
+        default=128, ge=0, description="MiB of voxels up to which a model takes series of a study together"
+    )
 
 
 class LoggingSettings(Section):

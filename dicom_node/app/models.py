@@ -28,6 +28,7 @@ def build_engine(
             memory_budget_mb=inference.memory_budget_mb,
             concurrency=inference.concurrency,
             gpu_runs=inference.gpu_runs,
+            batch_mb=inference.batch_mb,
         ),
         trusted=TrustStore(settings.node.data_dir).digests,
         metrics=metrics,

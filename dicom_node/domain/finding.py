@@ -183,7 +183,7 @@ class Prediction:
     notices
         Sentences for people that belong into the full report (limits, intended use).
     elapsed_s
-        Seconds of the model's own work.
+        Seconds of the model's own work; of series that it worked on together, an equal share.
     spacing_mm
         Of the source's voxels along slices, rows and columns; `None` where it is not known in the patient.
     """

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -134,6 +134,22 @@ class RoutingDecision:
             more = len(texts) - MOST_REASONS
             texts = [*texts[:MOST_REASONS], f"and {more} more reasons (see routes explain)"]
         return "no route: " + ("; ".join(texts) if texts else "no rule matched")
+
+
+def by_model(assignments: Sequence[Assignment]) -> tuple[tuple[Assignment, ...], ...]:
+    """Assignments in groups of one model each, behind the groups of all models that it needs.
+
+    Models, and the series of each, keep their order otherwise.
+    """
+    left: dict[str, list[Assignment]] = {}
+    for assignment in assignments:
+        left.setdefault(assignment.model, []).append(assignment)
+    groups: list[tuple[Assignment, ...]] = []
+    while left:
+        ready = (name for name, group in left.items() if not any(n in left for a in group for n in a.needs))
+        # Of models that need each other in a circle, which the router refuses, the first goes first.
+        groups.append(tuple(left.pop(next(ready, next(iter(left))))))
+    return tuple(groups)
 
 
 def made_for(made_by: Mapping[tuple[str, str], T], model: str, assignment: Assignment) -> T | None:

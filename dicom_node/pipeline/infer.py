@@ -1,4 +1,4 @@
-"""Infer stage: one model on one series."""
+"""Infer stage: one model on one series, or on several together."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicom_node.domain.errors import InferenceFailed, ModelProcessFailed
 from dicom_node.domain.run import Run, RunStatus
 from dicom_node.pipeline.predictions import load_prediction, save_prediction
 from dicom_node.pipeline.study_input import study_input
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from dicom_node.domain.finding import Prediction
     from dicom_node.domain.run import Assignment
+    from dicom_node.domain.study import Slot
     from dicom_node.pipeline.services import Services
 
 
@@ -23,32 +25,49 @@ def infer(
     services: Services,
     study_id: str,
     version: int,
-    assignment: Assignment,
-    feeds: Sequence[dict[str, str]] = (),
-) -> dict[str, str]:
-    """Run a model and keep its prediction in the work area; return the refs.
+    assignments: Sequence[Assignment],
+    feeds: Sequence[Sequence[dict[str, str]]],
+) -> list[dict[str, str]]:
+    """Run a model on the first of several series, as many as it takes at once; return refs for each of them.
+
+    The predictions are kept in the work area.
 
     Parameters
     ----------
     feeds
-        Refs of earlier predictions that the assignment `needs`.
+        For each assignment refs of earlier predictions that it `needs`.
+
+    Raises
+    ------
+    InferenceFailed, ModelProcessFailed
+        Of several, `InferenceFailed`: together they are not tried again.
     """
     slot = services.index.study(study_id).slot
+    fed = {one.series_instance_uid: refs for one, refs in zip(assignments, feeds, strict=True)}
+
+    def needed(assignment: Assignment) -> dict[str, Prediction]:
+        loaded = (load_prediction(services.stores.work, r) for r in fed[assignment.series_instance_uid])
+        return {one.model.name: one for one in loaded}
+
     services.stores.scratch.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{study_id}-", dir=services.stores.scratch))
     try:
-        needed = [load_prediction(services.stores.work, refs) for refs in feeds]
-        prediction = services.engine.run(
-            assignment,
-            study_input(services, study_id, version),
-            scratch,
-            {one.model.name: one for one in needed},
-        )
+        study = study_input(services, study_id, version)
+        predictions = services.engine.run_batch(assignments, study, scratch, needed)
+    except ModelProcessFailed as exc:
+        if len(assignments) == 1:
+            raise
+        raise InferenceFailed(str(exc)) from exc
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    services.metrics.count("model_runs", model=assignment.model, status=prediction.status.value)
-    services.metrics.observe("model_seconds", prediction.elapsed_s, model=assignment.model)
-    name = f"prediction-{assignment.model}-{assignment.series_instance_uid}"
+    return [_keep(services, slot, prediction) for prediction in predictions]
+
+
+def _keep(services: Services, slot: Slot, prediction: Prediction) -> dict[str, str]:
+    model = prediction.model.name
+    services.metrics.count("model_runs", model=model, status=prediction.status.value)
+    services.metrics.observe("model_seconds", prediction.elapsed_s, model=model)
+    name = f"prediction-{model}-{prediction.series_instance_uid}"
     return save_prediction(services.stores.work, slot, name, prediction)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dicom_node.domain.errors import NodeError
 from dicom_node.domain.notification import Event, EventKind
-from dicom_node.domain.run import RunStatus, made_for
+from dicom_node.domain.run import RunStatus, by_model, made_for
 from dicom_node.domain.study import Stage, StudyState
 from dicom_node.pipeline import check, deidentify, deliver_plan, encode, infer, purge, route
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from dicom_node.domain.run import Run
+    from dicom_node.domain.run import Assignment, Run
     from dicom_node.pipeline.deliver_plan import Ending
     from dicom_node.pipeline.services import Services
 
@@ -36,19 +36,7 @@ def analyse(run: StageRunner) -> tuple[StudyState, str | None]:
     if decision.rejection:
         return StudyState.REJECTED, _joined(decision.rejection, outcome.note)
 
-    refs: list[dict[str, str]] = []
-    failed: list[Run] = []
-    made_by: dict[tuple[str, str], dict[str, str]] = {}
-    for assignment in decision.assignments:
-        needed = (made_for(made_by, model, assignment) for model in assignment.needs)
-        feeds = [feed for feed in needed if feed is not None]
-        try:
-            made = run(Stage.INFER, infer.infer, assignment, feeds)
-            refs.append(made)
-            made_by[assignment.model, assignment.series_instance_uid] = made
-        except NodeError as exc:
-            # One model that fails must not take the others' results away.
-            failed.append(infer.failed_run(assignment, f"{exc.code}: {exc}"))
+    refs, failed = _infer(run, decision.assignments)
     runs = run(Stage.INFER, infer.record_runs, refs, failed)
     state, reason = _outcome_of(runs)
 
@@ -61,6 +49,37 @@ def analyse(run: StageRunner) -> tuple[StudyState, str | None]:
         return StudyState.FAILED, f"output gate: none of {len(entries)} result objects passed"
     kept_back = f"output gate: {len(problems)} of {len(entries)} objects kept back" if problems else None
     return state, _joined(reason, kept_back, outcome.note)
+
+
+def _infer(run: StageRunner, assignments: Sequence[Assignment]) -> tuple[list[dict[str, str]], list[Run]]:
+    """Run all models; return the refs of what they made, in the order of the assignments, and what failed."""
+    made_by: dict[tuple[str, str], dict[str, str]] = {}
+    failed: list[Run] = []
+    for group in by_model(assignments):
+        left, most = group, len(group)
+        while left:
+            asked = left[:most]
+            try:
+                made = run(Stage.INFER, infer.infer, asked, [_feeds(made_by, one) for one in asked])
+            except NodeError as exc:
+                if len(asked) > 1:
+                    most = 1  # which of them it was shows when each is alone
+                    continue
+                # One model that fails must not take the others' results away.
+                failed.append(infer.failed_run(asked[0], f"{exc.code}: {exc}"))
+                left = left[1:]
+                continue
+            for one, refs in zip(asked, made, strict=False):
+                made_by[one.model, one.series_instance_uid] = refs
+            left = left[len(made) :]
+    keys = ((one.model, one.series_instance_uid) for one in assignments)
+    return [made_by[key] for key in keys if key in made_by], failed
+
+
+def _feeds(made_by: dict[tuple[str, str], dict[str, str]], assignment: Assignment) -> list[dict[str, str]]:
+    """What was made of all that an assignment needs, as far as there is any."""
+    found = (made_for(made_by, name, assignment) for name in assignment.needs)
+    return [refs for refs in found if refs is not None]
 
 
 def close(run: StageRunner) -> Ending | None:

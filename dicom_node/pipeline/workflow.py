@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 COMPUTE_QUEUE = "compute"
 #: Raised where a change to the workflows could not replay what an older node recorded: what it left is then
 #: taken over, not replayed.
-APPLICATION_VERSION = "pipeline-3"
+APPLICATION_VERSION = "pipeline-4"
 _LEFT = ["PENDING", "ENQUEUED", "DELAYED"]
 #: Steps that say nothing about where the pipeline is.
 _AFTER_THE_END = {plan.finish, plan.closed, deliver_plan.ending, deliver.postpone}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -61,11 +61,30 @@ class ModelEngine(Protocol):
         scratch: Path,
         feeds: Mapping[str, Prediction] = ...,
     ) -> Prediction:
-        """Preprocess, gate, infer, gate again.
+        """The batch of one.
 
-        A rejection by a gate is a `Prediction` with status REJECTED, not an error. `scratch` is an empty
-        folder for arrays that go to the model's process; the caller removes it. `feeds` holds the predictions
-        of the models that the assignment `needs`, as far as there are any.
+        `feeds` holds the predictions of the models that the assignment `needs`, as far as there are any.
+
+        Raises
+        ------
+        InferenceFailed, ModelProcessFailed
+        """
+
+    def run_batch(
+        self,
+        assignments: Sequence[Assignment],
+        study: StudyInput,
+        scratch: Path,
+        feeds: Callable[[Assignment], Mapping[str, Prediction]],
+    ) -> tuple[Prediction, ...]:
+        """Preprocess, gate, infer, gate again: one model on the first of several series of a study.
+
+        On as many, at least one, as may be handed to the model at once; a prediction for each of them, in
+        their order. A rejection by a gate is a `Prediction` with status REJECTED, not an error, and touches
+        no other series. An error in one series is one of all: which it was shows when each is run alone.
+
+        `assignments` are of one model. `scratch` is an empty folder for arrays that go to the model's
+        process; the caller removes it. `feeds` is asked for each series when its turn comes.
 
         Raises
         ------

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -125,6 +125,25 @@ class Adapter(Protocol):
 
     def predict(self, volume: ModelInput) -> ModelOutput:
         """Work on one volume."""
+
+
+@runtime_checkable
+class BatchAdapter(Protocol):
+    """What an `Adapter` is besides, that gains from several series of a study at once. None has to be."""
+
+    def predict_batch(self, volumes: Iterable[ModelInput]) -> Iterable[ModelOutput]:
+        """Work on several inputs; an output for each, in their order, the same as `predict` gives.
+
+        Inputs are read when they are asked for, and outputs are written when they come: an adapter that is a
+        generator and asks for no more inputs than it works on keeps few of them in memory.
+        """
+
+
+def outputs_of(adapter: Adapter, volumes: Iterable[ModelInput]) -> Iterator[ModelOutput]:
+    """An output for each input, in their order; together where the adapter can."""
+    if isinstance(adapter, BatchAdapter):
+        return iter(adapter.predict_batch(volumes))
+    return map(adapter.predict, volumes)
 
 
 class LoadedNetwork(Protocol):

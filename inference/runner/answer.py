@@ -20,7 +20,7 @@ class FoundBox:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """What one run gave, checked against the manifest by the model process.
+    """What a model said of one input, checked against the manifest by the model process.
 
     Attributes
     ----------
@@ -33,9 +33,7 @@ class ModelAnswer:
     arrays
         The archive of `Prediction.arrays`.
     elapsed_s
-        The model's own time.
-    peak_mb, gpu_peak_mb
-        The most memory that the process and its share of the GPU held, MiB.
+        The model's own time; of inputs that were worked on together, an equal share.
     """
 
     confidence: float
@@ -45,12 +43,10 @@ class ModelAnswer:
     heat: tuple[str, str] | None
     arrays: bytes
     elapsed_s: float
-    peak_mb: int
-    gpu_peak_mb: int
 
 
-def read_answer(raw: Mapping[str, Any], arrays: bytes) -> ModelAnswer:
-    """The answer as a type."""
+def read_answer(raw: Mapping[str, Any], arrays: bytes, elapsed_s: float) -> ModelAnswer:
+    """What was said of one input, as a type."""
     heat = raw["heat"]
     return ModelAnswer(
         confidence=float(raw["confidence"]),
@@ -59,7 +55,5 @@ def read_answer(raw: Mapping[str, Any], arrays: bytes) -> ModelAnswer:
         boxes=tuple(FoundBox(b["name"], b["score"], tuple(b["box"])) for b in raw["detections"]),
         heat=(heat[0], heat[1]) if heat else None,
         arrays=arrays,
-        elapsed_s=float(raw["elapsed_s"]),
-        peak_mb=int(raw["peak_mb"]),
-        gpu_peak_mb=int(raw["gpu_peak_mb"]),
+        elapsed_s=elapsed_s,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -9,22 +10,20 @@ import structlog
 
 from dicom_node.domain.errors import InferenceFailed, NodeError, NotFound
 from dicom_node.domain.finding import Task
-from dicom_node.domain.run import Assignment, Reason, RejectionKind
+from dicom_node.domain.run import Assignment
 from inference.contract.inputs import InputKind
-from inference.gates.source import check_source
 from inference.gates.validator import check_validator
-from inference.preprocess.volume import VolumeRefused
 from inference.routing.body_part import BodyPartTable
-from inference.routing.series import series_facts
 from inference.runner import gates
-from inference.runner.feeds import FeedMissing, feed_arrays, needed_predictions
+from inference.runner.begun_run import BegunRun, begin_run
+from inference.runner.handover import Handover
 from inference.runner.host import ModelHost
 from inference.runner.limits import RunLimits
-from inference.runner.prediction import RunSource, done, rejected
-from inference.runner.source import input_of, input_of_picture, read_input
+from inference.runner.prediction import done, rejected
+from inference.runner.source import input_of, input_of_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from inference.contract.package import ModelManifest
     from inference.preprocess.volume import Volume
     from inference.registry import ModelRegistry
+    from inference.runner.answer import ModelAnswer
     from inference.runner.source import RunInput
 
 log = structlog.get_logger(__name__)
@@ -77,10 +77,12 @@ class ProcessEngine:
         self._min_confidence = min_confidence
         self._warm = warm
         self._body_parts = BodyPartTable()
+        limits = limits or RunLimits()
+        self._batch_bytes = limits.batch_mb * 2**20
         self._host = ModelHost(
             device=device,
             timeout_s=timeout_s,
-            limits=limits or RunLimits(),
+            limits=limits,
             trusted=trusted,
             metrics=metrics,
         )
@@ -92,27 +94,26 @@ class ProcessEngine:
         scratch: Path,
         feeds: Mapping[str, Prediction] = MappingProxyType({}),
     ) -> Prediction:
-        """Preprocess, gate, infer, gate again; see `ports.ModelEngine.run`."""
-        manifest = self._manifest(assignment.model)
-        series = assignment.series_instance_uid
-        entries = [e for e in study.instances if e.series_instance_uid == series]
-        if not entries:
-            raise InferenceFailed("the study holds no instances of the series any more")
-        source = RunSource(tuple(entry.sop_instance_uid for entry in entries))
-        facts = series_facts(entries, self._body_parts)
-        reasons = list(check_source(manifest, facts, self._body_parts))
-        if not _passed(reasons):
-            return rejected(manifest, assignment, reasons, source)
-        try:
-            needed = needed_predictions(manifest.requires, feeds, series)
-            given = read_input(manifest, facts.sop_instance_uids, study)
-            arrays = feed_arrays(needed, given, study, series)
-        except VolumeRefused as exc:
-            reasons.append(Reason(series, f"volume.{exc.rule}", False, exc.text, RejectionKind.GEOMETRY))
-            return rejected(manifest, assignment, reasons, source)
-        except FeedMissing as exc:
-            return rejected(manifest, assignment, [*reasons, exc.reason], source)
-        return self._run_on(manifest, assignment, given, reasons, scratch, arrays)
+        """The batch of one; see `ports.ModelEngine.run`."""
+        return self.run_batch((assignment,), study, scratch, lambda _: feeds)[0]
+
+    def run_batch(
+        self,
+        assignments: Sequence[Assignment],
+        study: StudyInput,
+        scratch: Path,
+        feeds: Callable[[Assignment], Mapping[str, Prediction]],
+    ) -> tuple[Prediction, ...]:
+        """Preprocess, gate, infer, gate again; see `ports.ModelEngine.run_batch`."""
+        manifest = self._manifest(assignments[0].model)
+        with Handover(scratch) as handover:
+            begun: list[BegunRun] = []
+            for assignment in assignments:
+                fed = feeds(assignment)
+                begun.append(begin_run(manifest, assignment, study, handover, fed, table=self._body_parts))
+                if handover.voxel_bytes >= self._batch_bytes:
+                    break
+            return self._end(manifest, begun)
 
     def run_volume(
         self,
@@ -133,7 +134,7 @@ class ProcessEngine:
         InferenceFailed, ModelProcessFailed
         """
         manifest = self._manifest(assignment.model)
-        return self._run_on(manifest, assignment, input_of(volume), [], scratch, feeds)
+        return self._run_on(manifest, assignment, input_of(volume), scratch, feeds)
 
     def predict_image(
         self,
@@ -171,7 +172,7 @@ class ProcessEngine:
             raise InferenceFailed(f"{model} is fed with results of other models; send it a series")
         assignment = Assignment(model, manifest.version, "", "one image")
         given = input_of_picture(image, spacing_mm)
-        return self._run_on(manifest, assignment, given, [], scratch, {})
+        return self._run_on(manifest, assignment, given, scratch, {})
 
     def warm_up(self) -> None:
         """Start processes and load models ahead of the first study, as many as fit; never raises."""
@@ -206,31 +207,39 @@ class ProcessEngine:
         manifest: ModelManifest,
         assignment: Assignment,
         given: RunInput,
-        reasons: list[Reason],
         scratch: Path,
         feeds: Mapping[str, NDArray[Any]],
     ) -> Prediction:
-        reasons += gates.before(manifest, given, assignment.series_instance_uid)
-        if _passed(reasons):
-            reasons += self._validated(manifest, given, assignment.series_instance_uid, scratch)
-        if not _passed(reasons):
-            return rejected(manifest, assignment, reasons, given.source)
-        answer = self._host.infer(manifest, given, scratch, feeds)
-        reasons += gates.after(manifest, answer, self._min_confidence)
-        if not _passed(reasons):
-            return rejected(manifest, assignment, reasons, given.source, answer)
-        return done(manifest, assignment, reasons, given.source, answer)
+        with Handover(scratch) as handover:
+            begun = BegunRun(assignment, given.source)
+            begun.hand_over(manifest, given, handover, feeds)
+            return self._end(manifest, [begun])[0]
 
-    def _validated(
-        self, manifest: ModelManifest, given: RunInput, subject: str, scratch: Path
-    ) -> tuple[Reason, ...]:
-        """What the validator model of a package says of the same input; nothing where there is none."""
+    def _end(self, manifest: ModelManifest, begun: Sequence[BegunRun]) -> tuple[Prediction, ...]:
+        """Ask the validator, the model and the gates behind it about all that were handed over."""
         validator = manifest.validator
-        if validator is None:
-            return ()
-        answer = self._host.infer(self._manifest(validator.model), given, scratch, {})
-        return (check_validator(validator, answer.classes, subject),)
+        if validator is not None:
+            for one, answer in self._answers(self._manifest(validator.model), begun, fed=False):
+                one.reasons.append(
+                    check_validator(validator, answer.classes, one.assignment.series_instance_uid)
+                )
+        for one, answer in self._answers(manifest, begun):
+            one.answer = answer
+            one.reasons += gates.after(manifest, answer, self._min_confidence)
+        return tuple(_prediction(manifest, one) for one in begun)
+
+    def _answers(
+        self, manifest: ModelManifest, begun: Sequence[BegunRun], *, fed: bool = True
+    ) -> Iterator[tuple[BegunRun, ModelAnswer]]:
+        """What a model says of the inputs that no gate refused so far."""
+        asked = [one for one in begun if one.handed is not None and one.passed]
+        inputs = [one.handed for one in asked if one.handed is not None]
+        if not fed:
+            inputs = [replace(handed, feeds=None) for handed in inputs]
+        return zip(asked, self._host.infer(manifest, inputs), strict=True)
 
 
-def _passed(reasons: Sequence[Reason]) -> bool:
-    return all(reason.passed for reason in reasons)
+def _prediction(manifest: ModelManifest, begun: BegunRun) -> Prediction:
+    if begun.answer is None or not begun.passed:
+        return rejected(manifest, begun.assignment, begun.reasons, begun.source, begun.answer)
+    return done(manifest, begun.assignment, begun.reasons, begun.source, begun.answer)

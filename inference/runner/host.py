@@ -5,27 +5,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import structlog
 
 from dicom_node.domain.errors import InferenceFailed, InvalidModelPackage, ModelProcessFailed
 from inference.installed_files import check_sha256, find_weight
 from inference.runner.answer import ModelAnswer, read_answer
-from inference.runner.arrays import pack_arrays
 from inference.runner.pool import ModelPool
 from inference.runner.process import ModelProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Collection, Sequence
 
     from dicom_node.ports.operation import Metrics
     from inference.contract.package import ModelManifest
+    from inference.runner.handover import HandedInput
     from inference.runner.limits import RunLimits
     from inference.runner.pool import Seat
-    from inference.runner.source import RunInput
 
 log = structlog.get_logger(__name__)
 
@@ -63,40 +58,26 @@ class ModelHost:
         self.timeout_s = timeout_s
         self.pool = ModelPool(limits, on_gpu=device != "cpu", evicted=self._evicted)
 
-    def infer(
-        self,
-        manifest: ModelManifest,
-        given: RunInput,
-        scratch: Path,
-        feeds: Mapping[str, NDArray[Any]],
-    ) -> ModelAnswer:
-        """Let a model work on one input.
+    def infer(self, manifest: ModelManifest, inputs: Sequence[HandedInput]) -> tuple[ModelAnswer, ...]:
+        """Let a model work on inputs together; an answer for each, in their order.
+
+        It has the time limit of one run for each of them. Where one fails, all do.
 
         Raises
         ------
         InferenceFailed, ModelProcessFailed
         """
-        voxels, fed, arrays = (scratch / name for name in ("voxels.npy", "feeds.npz", "prediction.npz"))
-        affine = given.affine
-        request = {
-            "do": "run",
-            "voxels": str(voxels),
-            "affine": None if affine is None else affine.tolist(),
-            "kept": given.kept,
-            "feeds": str(fed) if feeds else None,
-            "arrays": str(arrays),
-        }
+        if not inputs:
+            return ()
+        answer = self._ask(manifest, [handed.request for handed in inputs])
+        share_s = float(answer["elapsed_s"]) / len(inputs)
         try:
-            np.save(voxels, given.voxels, allow_pickle=False)
-            if feeds:
-                fed.write_bytes(pack_arrays(feeds))
-            return read_answer(self._ask(manifest, request), arrays.read_bytes())
+            return tuple(
+                read_answer(raw, handed.arrays.read_bytes(), share_s)
+                for raw, handed in zip(answer["answers"], inputs, strict=True)
+            )
         except OSError as exc:
             raise ModelProcessFailed(f"arrays cannot be handed over ({exc.strerror})") from exc
-        finally:
-            # The image itself: no longer on the disk than needed.
-            for path in (voxels, fed, arrays):
-                path.unlink(missing_ok=True)
 
     def warm_up(self, manifest: ModelManifest) -> None:
         """Start a model's process and load it, where that ends no other.
@@ -109,22 +90,26 @@ class ModelHost:
             with self.pool.lease(manifest) as seat:
                 self._ready(seat, manifest)
 
-    def _ask(self, manifest: ModelManifest, request: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, manifest: ModelManifest, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         asked = time.perf_counter()
         with self.pool.lease(manifest) as seat:
             self._observe("model_wait_seconds", time.perf_counter() - asked, manifest)
             process = self._ready(seat, manifest)
-            limit_s = min(self.timeout_s, manifest.time_limit_s or self.timeout_s)
+            limit_s = len(inputs) * min(self.timeout_s, manifest.time_limit_s or self.timeout_s)
             most = self._limits.most_mb(manifest.memory_mb, gpu=self.pool.on_gpu)
-            answer = self._answered(process, manifest, request, limit_s, most)
+            if len(inputs) > 1:
+                # Those that wait for a batch to fill lie in memory beside the one that is worked on.
+                most += self._limits.batch_mb
+            answer = self._answered(process, manifest, {"do": "run", "inputs": inputs}, limit_s, most)
             if process.memory_mb > self._limits.resting_mb(manifest.memory_mb, gpu=self.pool.on_gpu):
-                log.warning("model.process_retired", model=manifest.name, memory_mb=process.memory_mb)
+                log.warning("model.process_retired", model=manifest.name, rss_mb=process.memory_mb)
                 seat.end()
         log.info(
             "model.run",
             model=manifest.name,
+            count=len(inputs),
             elapsed_ms=round(answer["elapsed_s"] * 1000),
-            peak_mb=answer["peak_mb"],
+            rss_mb=answer["peak_mb"],
         )
         return answer
 

@@ -12,6 +12,8 @@ import psutil
 _MIB = 2**20
 #: A run may hold this many times what its manifest says, besides the headroom.
 MEMORY_FACTOR = 1.5
+#: MiB of voxels: a dozen series of thin MR slices, or the half of one large CT series.
+BATCH_MB = 128
 #: MiB that every process may hold for its libraries; those of a GPU take more.
 HEADROOM_MB, GPU_HEADROOM_MB = 1024, 4096
 
@@ -29,6 +31,9 @@ class RunLimits:
         Runs at once on the processor; its cores are divided among them.
     gpu_runs
         Runs at once on a GPU.
+    batch_mb
+        A model takes series of a study together until their voxels (float32) reach this, MiB; with 0 each
+        alone.
     headroom_mb
         MiB that a process on the processor may hold besides `MEMORY_FACTOR` times what its manifest says.
     """
@@ -36,6 +41,7 @@ class RunLimits:
     memory_budget_mb: int | None = None
     concurrency: int = 1
     gpu_runs: int = 1
+    batch_mb: int = BATCH_MB
     headroom_mb: int = HEADROOM_MB
 
     @property

@@ -18,20 +18,15 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import numpy as np
-
 from dicom_node.domain.errors import NodeError
 from inference.adapters.build import build_adapter
 from inference.manifest import read_manifest
-from inference.runner.adapter import ModelInput
-from inference.runner.arrays import arrays_of, pack_arrays, unpack_arrays
-from inference.runner.contract_check import check_output
-from inference.runner.facts import output_facts
 from inference.runner.model_memory import die_first, give_back, gpu_peak_mb, peak_mb, start_counting
+from inference.runner.model_work import work_on
 
 if TYPE_CHECKING:
     from inference.contract.package import ModelManifest
-    from inference.runner.adapter import Adapter, ModelOutput
+    from inference.runner.adapter import Adapter
 
 
 class Worker:
@@ -78,50 +73,14 @@ class Worker:
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._model is not None  # noqa: S101  the node loads before it runs
-        manifest, adapter = self._model
         start_counting()
-        started = time.perf_counter()
-        given = _model_input(request)
-        output = adapter.predict(given)
-        elapsed_s = time.perf_counter() - started
-        check_output(manifest, given, output)
-        kept = request["kept"]
-        facts = output_facts(manifest, given, output)
-        arrays = arrays_of(output, None if kept is None else tuple(kept))
-        Path(request["arrays"]).write_bytes(pack_arrays(arrays) if arrays else b"")
+        answers, elapsed_s = work_on(*self._model, request["inputs"])
         return {
-            "confidence": float(output.confidence),
-            "facts": facts,
-            "classes": {name: float(p) for name, p in output.classes.items()},
-            "detections": _boxes(output, kept),
-            "heat": [output.heat.method, output.heat.target] if "heat" in arrays and output.heat else None,
+            "answers": answers,
             "elapsed_s": elapsed_s,
             "peak_mb": peak_mb(),
             "gpu_peak_mb": gpu_peak_mb(),
         }
-
-
-def _model_input(request: dict[str, Any]) -> ModelInput:
-    affine = request["affine"]
-    feeds = request["feeds"]
-    return ModelInput(
-        np.load(request["voxels"], allow_pickle=False),
-        None if affine is None else np.array(affine, dtype=np.float64),
-        unpack_arrays(Path(feeds).read_bytes()) if feeds else {},
-    )
-
-
-def _boxes(output: ModelOutput, kept: list[int] | None) -> list[dict[str, Any]]:
-    """Boxes, the surest first; their slices are counted without those that were filled in."""
-    made = []
-    for box in sorted(output.detections, key=lambda box: -box.score):
-        edges = [float(edge) for edge in box.box]
-        if kept is not None:
-            first = int(np.searchsorted(kept, np.floor(edges[0])))
-            last = max(first + 1, int(np.searchsorted(kept, np.ceil(edges[3]))))
-            edges[0], edges[3] = float(min(first, len(kept) - 1)), float(min(last, len(kept)))
-        made.append({"name": box.name, "score": float(box.score), "box": edges})
-    return made
 
 
 def _device(wanted: str) -> str:

@@ -12,13 +12,15 @@ from inference.preprocess.picture import PictureRules, prepare_picture
 from inference.preprocess.slices import select_slices
 from inference.runner.adapter import ModelOutput
 from inference.tasks.activation import ACTIVATIONS, activate
-from inference.tasks.batches import Batches
+from inference.tasks.batches import Batches, chosen
 from inference.tasks.heat import GridView, SliceView, draw_heat
 from inference.tasks.inputs import noise_input, shown_within
 from inference.tasks.rules import TaskRules, choice, known_keys
 from inference.tasks.verdict import MULTI_LABEL, summarise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from inference.contract.package import ModelManifest
@@ -61,16 +63,29 @@ class ClassificationAdapter:
         self._batches.outputs(images[:1])
 
     def predict(self, volume: ModelInput) -> ModelOutput:
-        """Classify one input.
+        """Classify one input; see `predict_batch`."""
+        return next(self.predict_batch((volume,)))
+
+    def predict_batch(self, volumes: Iterable[ModelInput]) -> Iterator[ModelOutput]:
+        """Classify each input; their pictures share batches, explanations are drawn one by one.
 
         Raises
         ------
         InferenceFailed
             If the network gives other than one value for each class, or values that are no numbers.
         """
-        voxels = shown_within(volume, self._rules.within)
-        images, view = self._images(voxels, volume.affine)
-        values = self._batches.output(images, self._output_name)
+        for (images, view), outputs in self._batches.each(self._shown(volume) for volume in volumes):
+            yield self._output_of(images, view, chosen(outputs, self._output_name))
+
+    def _shown(
+        self, volume: ModelInput
+    ) -> tuple[NDArray[np.float32], tuple[NDArray[np.float32], SliceView | GridView]]:
+        images, view = self._images(shown_within(volume, self._rules.within), volume.affine)
+        return images, (images, view)
+
+    def _output_of(
+        self, images: NDArray[np.float32], view: SliceView | GridView, values: NDArray[np.float32]
+    ) -> ModelOutput:
         values = values.reshape(len(values), -1)
         single = self._probabilities(values)
         series = summarise(self._output, single)

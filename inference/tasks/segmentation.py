@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +13,13 @@ from inference.preprocess.picture import PictureRules, prepare_picture
 from inference.preprocess.slices import select_slices
 from inference.runner.adapter import ModelOutput
 from inference.tasks.activation import activate
-from inference.tasks.batches import Batches
+from inference.tasks.batches import Batches, chosen
 from inference.tasks.inputs import noise_input, shown_within
 from inference.tasks.labelling import LabelRules, label
 from inference.tasks.rules import TaskRules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -28,6 +28,23 @@ if TYPE_CHECKING:
     from inference.preprocess.slices import Cut
     from inference.runner.adapter import LoadedNetwork, ModelInput
     from inference.tasks.windows import SlidingWindow
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the network is shown of an input.
+
+    Attributes
+    ----------
+    images
+        (n, channels, ...): all pictures, or the one volume.
+    to_source
+        Brings a map over the images, (n, ...), to the grid of the input.
+    """
+
+    affine: NDArray[np.float64] | None
+    images: NDArray[np.float32]
+    to_source: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 class SegmentationAdapter:
@@ -61,20 +78,67 @@ class SegmentationAdapter:
         self.predict(noise_input())
 
     def predict(self, volume: ModelInput) -> ModelOutput:
-        """Outline one input.
+        """Outline one input; see `predict_batch`."""
+        return next(self.predict_batch((volume,)))
+
+    def predict_batch(self, volumes: Iterable[ModelInput]) -> Iterator[ModelOutput]:
+        """Outline each input; their images share batches, but a sliding window sees one volume at a time.
 
         Raises
         ------
         InferenceFailed
             If the network's channels do not fit to the segments, or do not lie on its input.
         """
+        for shown, values in self._values(self._shown(volume) for volume in volumes):
+            yield self._outlined(shown, values)
+
+    def _shown(self, volume: ModelInput) -> _Shown:
         voxels = shown_within(volume, self._rules.within)
-        channels, background = (
-            self._in_volume(voxels, volume.affine) if self._grid else self._in_slices(voxels, volume.affine)
+        if self._grid is not None:
+            image, placement = prepare_grid(voxels, volume.affine, self._grid)
+            return _Shown(volume.affine, image[np.newaxis], lambda maps: placement.to_source(maps[0]))
+        assert self._picture is not None  # noqa: S101  a network for pictures
+        every = replace(self._selection, span=(0.0, 1.0), count=max(voxels.shape))
+        cut = select_slices(voxels, volume.affine, every)
+        made = [prepare_picture(cut.picture(voxels, number), self._picture) for number in cut.index]
+        placements = [placement for _, placement in made]
+        shape = cut.slices(voxels).shape[1:3]
+        return _Shown(
+            volume.affine,
+            np.stack([image for image, _ in made]),
+            lambda maps: _on_source(cut, placements, maps, shape),
         )
+
+    def _values(self, inputs: Iterable[_Shown]) -> Iterator[tuple[_Shown, NDArray[np.float32]]]:
+        """The network's output (n, channels, ...) for the images of each input."""
+        name = self._labels.output
+        if self._window is None:
+            for shown, outputs in self._batches.each((one.images, one) for one in inputs):
+                yield shown, chosen(outputs, name)
+            return
+        for shown in inputs:
+            yield (
+                shown,
+                self._window.run(shown.images[0], lambda patches: self._batches.output(patches, name)),
+            )
+
+    def _outlined(self, shown: _Shown, values: NDArray[np.float32]) -> ModelOutput:
+        if values.ndim != shown.images.ndim:
+            raise InferenceFailed(
+                f"the network gives {values.ndim} axes; a segmenter gives (images, channels, rows, columns),"
+                " or (1, channels, ...) of a volume"
+            )
+        if self._grid is not None and values.shape[2:] != shown.images.shape[2:]:
+            raise InferenceFailed(
+                f"the network gives {values.shape[2:]} voxels for {shown.images.shape[2:]}; they must be the"
+                " same"
+            )
+        background = self._labels.has_background(values.shape[1], self._segments)
+        probability = activate(values, self._labels.activation)
+        channels = (shown.to_source(probability[:, number]) for number in range(probability.shape[1]))
         voxel_ml = None
-        if volume.affine is not None:
-            voxel_ml = abs(float(np.linalg.det(volume.affine[:3, :3]))) / 1000
+        if shown.affine is not None:
+            voxel_ml = abs(float(np.linalg.det(shown.affine[:3, :3]))) / 1000
         found = label(channels, self._labels, background=background, voxel_ml=voxel_ml)
         return ModelOutput(
             confidence=found.confidence,
@@ -82,48 +146,6 @@ class SegmentationAdapter:
             probability=np.clip(found.probability, 0, 1),
             facts={"largest_component": found.largest_component},
         )
-
-    def _in_volume(
-        self, voxels: NDArray[np.float32], affine: NDArray[np.float64] | None
-    ) -> tuple[Iterator[NDArray[np.float32]], bool]:
-        assert self._grid is not None  # noqa: S101  a volume network
-        image, placement = prepare_grid(voxels, affine, self._grid)
-        values = self._values(image)
-        if values.shape[2:] != image.shape[1:]:
-            raise InferenceFailed(
-                f"the network gives {values.shape[2:]} voxels for {image.shape[1:]}; they must be the same"
-            )
-        background = self._labels.has_background(values.shape[1], self._segments)
-        probability = activate(values, self._labels.activation)[0]
-        return (placement.to_source(channel) for channel in probability), background
-
-    def _values(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(1, channels, ...) for an image (channels, ...)."""
-        name = self._labels.output
-        if self._window is None:
-            return self._batches.output(image[np.newaxis], name)
-        return self._window.run(image, lambda patches: self._batches.output(patches, name))
-
-    def _in_slices(
-        self, voxels: NDArray[np.float32], affine: NDArray[np.float64] | None
-    ) -> tuple[Iterator[NDArray[np.float32]], bool]:
-        assert self._picture is not None  # noqa: S101  a network for pictures
-        every = replace(self._selection, span=(0.0, 1.0), count=max(voxels.shape))
-        cut = select_slices(voxels, affine, every)
-        made = [prepare_picture(cut.picture(voxels, number), self._picture) for number in cut.index]
-        values = self._batches.output(np.stack([image for image, _ in made]), self._labels.output)
-        if values.ndim != 4:
-            raise InferenceFailed(
-                f"the network gives {values.ndim} axes; a segmenter gives (images, channels, rows, columns)"
-            )
-        background = self._labels.has_background(values.shape[1], self._segments)
-        probability = activate(values, self._labels.activation)
-        placements = [placement for _, placement in made]
-        shape = cut.slices(voxels).shape[1:3]
-        return (
-            _on_source(cut, placements, probability[:, number], shape)
-            for number in range(probability.shape[1])
-        ), background
 
 
 def _on_source(

@@ -1,6 +1,6 @@
 """The plan with a stage runner that returns what a test says."""
 
-from dicom_node.domain.errors import ModelProcessFailed
+from dicom_node.domain.errors import InferenceFailed, ModelProcessFailed
 from dicom_node.domain.run import Assignment, Reason, RoutingDecision, Run, RunStatus
 from dicom_node.domain.study import StudyState
 from dicom_node.pipeline import plan
@@ -8,8 +8,12 @@ from dicom_node.pipeline.deidentify import DeidentifyOutcome
 from dicom_node.pipeline.deliver_plan import Ending
 
 
-def _assignment(model="m"):
-    return Assignment(model, "1", "2.25.1", "route")
+def _assignment(model="m", series="2.25.1", needs=()):
+    return Assignment(model, "1", series, "route", needs)
+
+
+def _refs(assignment):
+    return {"facts": f"{assignment.model} {assignment.series_instance_uid}"}
 
 
 def _run(status, reason=None, model="m"):
@@ -38,7 +42,7 @@ def _stages(**answers):
     usual = {
         "deidentify": DeidentifyOutcome(3, {}),
         "route": RoutingDecision((_assignment(),), (), ("MR",), "BRAIN"),
-        "infer": {"facts": "work:1", "arrays": "work:2"},
+        "infer": lambda assignments, feeds: [_refs(one) for one in assignments],
         "record_runs": (_run(RunStatus.DONE),),
         "encode": ("sr", "seg"),
         "check": {},
@@ -78,8 +82,8 @@ def test_rejected_run_rejects_the_study_and_is_reported():
 
 
 def test_model_that_fails_leaves_the_others_results():
-    def infer(assignment, feeds):
-        return ModelProcessFailed("died") if assignment.model == "bad" else {"facts": "f", "arrays": "a"}
+    def infer(assignments, feeds):
+        return ModelProcessFailed("died") if assignments[0].model == "bad" else [_refs(assignments[0])]
 
     def record(refs, failed):
         return (_run(RunStatus.DONE), *failed)
@@ -88,6 +92,62 @@ def test_model_that_fails_leaves_the_others_results():
     state, reason = plan.analyse(_stages(route=both, infer=infer, record_runs=record))
     assert state is StudyState.DONE
     assert reason == "bad: model-process-failed: died"
+
+
+def _decided(*assignments):
+    return RoutingDecision(assignments, (), ("MR",), "BRAIN")
+
+
+def _asked(stages):
+    """What the infer stage was asked, call by call: series by model, and what they were fed with."""
+    calls = [args for name, args in stages.called if name == "infer"]
+    return [
+        (given[0].model, [one.series_instance_uid for one in given], [[r["facts"] for r in f] for f in fed])
+        for given, fed in calls
+    ]
+
+
+def test_models_get_all_their_series_together_behind_what_they_need():
+    decision = _decided(
+        _assignment("mask", "1"),
+        _assignment("tissue", "1", ("mask",)),
+        _assignment("alone", "1"),
+        _assignment("mask", "2"),
+        _assignment("tissue", "2", ("mask",)),
+    )
+    stages = _stages(route=decision)
+    plan.analyse(stages)
+    assert _asked(stages) == [
+        ("mask", ["1", "2"], [[], []]),
+        ("tissue", ["1", "2"], [["mask 1"], ["mask 2"]]),
+        ("alone", ["1"], [[]]),
+    ]
+    (refs, _) = next(args for name, args in stages.called if name == "record_runs")
+    assert refs == [_refs(one) for one in decision.assignments]
+
+
+def test_series_that_a_model_did_not_take_are_asked_for_again():
+    stages = _stages(
+        route=_decided(*(_assignment(series=series) for series in "12345")),
+        infer=lambda assignments, feeds: [_refs(one) for one in assignments[:2]],
+    )
+    plan.analyse(stages)
+    assert [series for _, series, _ in _asked(stages)] == [["1", "2", "3", "4", "5"], ["3", "4", "5"], ["5"]]
+
+
+def test_series_that_fail_together_are_run_alone_and_only_the_guilty_one_fails():
+    def infer(assignments, feeds):
+        if any(one.series_instance_uid == "2" for one in assignments):
+            return InferenceFailed("died")
+        return [_refs(one) for one in assignments]
+
+    decision = _decided(*(_assignment(series=series) for series in "123"), _assignment("other"))
+    stages = _stages(route=decision, infer=infer, record_runs=lambda refs, failed: tuple(failed))
+    plan.analyse(stages)
+    assert [series for _, series, _ in _asked(stages)] == [["1", "2", "3"], ["1"], ["2"], ["3"], ["2.25.1"]]
+    (refs, failed) = next(args for name, args in stages.called if name == "record_runs")
+    assert refs == [_refs(one) for one in decision.assignments if one.series_instance_uid != "2"]
+    assert [(run.series_instance_uid, run.reason) for run in failed] == [("2", "inference-failed: died")]
 
 
 def test_gate_that_passes_nothing_fails_the_study():

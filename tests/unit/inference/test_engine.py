@@ -293,7 +293,7 @@ def test_close_ends_a_run_in_the_middle(engine, scratch):
 
     thread = threading.Thread(target=work)
     thread.start()
-    while not (scratch / "voxels.npy").exists():
+    while not (scratch / "voxels-0.npy").exists():
         time.sleep(0.01)
     engine.close()
     thread.join(timeout=10)

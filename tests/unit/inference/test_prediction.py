@@ -40,8 +40,6 @@ def answer(**changes):
         heat=None,
         arrays=b"",
         elapsed_s=1.5,
-        peak_mb=100,
-        gpu_peak_mb=0,
     )
     return dataclasses.replace(made, **changes)
 

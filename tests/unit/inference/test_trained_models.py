@@ -91,6 +91,18 @@ def test_a_head_without_tumour_that_was_never_trained_on_gives_no_tumour(adapter
     assert output.facts["slices"] == 16
 
 
+def test_series_of_few_slices_taken_together_give_what_each_gives_alone(adapters, head):
+    given = [ModelInput(head.voxels[n : n + 70 : 14], head.affine) for n in (0, 3, 6)]
+    for name in ("mr_brain_tumour", "image_gate"):
+        together = list(adapters[name].predict_batch(given))
+        for found, volume in zip(together, given, strict=True):
+            alone = adapters[name].predict(volume)
+            assert list(found.classes) == list(alone.classes)
+            np.testing.assert_allclose(
+                list(found.classes.values()), list(alone.classes.values()), rtol=0, atol=1e-6
+            )
+
+
 def test_the_head_passes_the_gate_as_brain_mr(adapters, head):
     assert adapters["image_gate"].predict(head).classes["brain_mr"] > 0.99
 
