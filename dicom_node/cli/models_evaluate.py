@@ -24,12 +24,15 @@ def evaluate(
         Path,
         typer.Option(
             exists=True,
-            help="folder with a folder for each class, CSV table, images and masks, or DICOM with SEG",
+            help="folder with a folder for each class, CSV table, images and masks, or DICOM with SEG or SR",
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="folder for evaluation.json, .html and .pdf")] = None,
     split: Annotated[str | None, typer.Option(help="only rows of this split of a table")] = None,
     gates: Annotated[bool, typer.Option(help="run it once more as the node does, with its gates")] = False,
+    overlap: Annotated[
+        float, typer.Option(min=0.01, max=1, help="of a detector's box with the reference, to be a hit")
+    ] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="of the confidence intervals")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
     as_json: JsonOption = False,
@@ -46,7 +49,15 @@ def evaluate(
     try:
         name = _name(registry, folder) if folder.is_dir() else package
         report = _evaluated(
-            settings, registry, name, data, split=split, gates=gates, seed=seed, device=device
+            settings,
+            registry,
+            name,
+            data,
+            split=split,
+            gates=gates,
+            overlap=overlap,
+            seed=seed,
+            device=device,
         )
     except NodeError as exc:
         typer.echo(f"Error: {exc}", err=True)
@@ -60,6 +71,8 @@ def evaluate(
         return
     for row, value in rows_of(report["figures"]):
         typer.echo(f"{row:<48} {value}")
+    for row, value in rows_of(report.get("references", {})):
+        typer.echo(f"{'references: ' + row:<48} {value}")
     if "behind_gates" in report:
         told = report["behind_gates"]
         typer.echo(f"{'answered behind the gates':<48} {told['answered']} of {told['of']}")
@@ -79,17 +92,21 @@ def _evaluated(
     *,
     split: str | None,
     gates: bool,
+    overlap: float,
     seed: int,
     device: str,
 ) -> dict[str, Any]:
     from dicom_node.domain.finding import Task
-    from inference.evaluation.masks import evaluate_masks, evaluate_studies, is_pairs
-    from inference.evaluation.pictures import evaluate_pictures
+    from inference.evaluation.masks import evaluate_masks, is_pairs
+    from inference.evaluation.pictures import evaluate_pictures, is_pictures
+    from inference.evaluation.reports import evaluate_reports
+    from inference.evaluation.segmentations import evaluate_studies, holds_segmentations
     from inference.packages.trust import TrustStore
+    from inference.routing.folder import read_studies
 
     manifest = registry.get(name)
     trusted = TrustStore(settings.node.data_dir).digests()
-    if manifest.task is Task.CLASSIFICATION:
+    if is_pictures(manifest, data):
         return evaluate_pictures(
             manifest,
             data,
@@ -102,7 +119,13 @@ def _evaluated(
         )
     if is_pairs(data):
         return evaluate_masks(manifest, data, device=device, trusted=trusted, progress=_progress)
-    return evaluate_studies(registry, manifest, data, _engine(settings, registry, device), progress=_progress)
+    studies = read_studies(data)
+    engine = _engine(settings, registry, device)
+    if manifest.task is Task.SEGMENTATION and holds_segmentations(studies):
+        return evaluate_studies(registry, manifest, studies, engine, tell=_tell, progress=_progress)
+    return evaluate_reports(
+        registry, manifest, studies, engine, overlap=overlap, seed=seed, tell=_tell, progress=_progress
+    )
 
 
 def _engine(settings: Settings, registry: ModelRegistry, device: str) -> ProcessEngine:
@@ -116,6 +139,10 @@ def _engine(settings: Settings, registry: ModelRegistry, device: str) -> Process
         min_confidence=settings.inference.min_confidence,
         trusted=TrustStore(settings.node.data_dir).digests,
     )
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _progress(done: int, of: int) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from inference.contract.outputs import ClassificationOutput
+
     _Figure = Callable[[NDArray[np.intp]], float]
     _Within = Callable[[_Figure], list[float] | None]
 
@@ -132,6 +134,20 @@ def roc(score: NDArray[np.float64], positive: NDArray[np.bool_]) -> list[tuple[f
         wrong = ordered_others.size - np.searchsorted(ordered_others, threshold)
         points.append((wrong / max(ordered_others.size, 1), found / max(ordered.size, 1), float(threshold)))
     return points
+
+
+def curve_of(cases: ClassifiedCases) -> list[list[float]]:
+    """Some two hundred points of the ROC curve of abnormal against normal; empty where there is none."""
+    if not len(cases.labels) or not cases.abnormal or len(cases.abnormal) == len(cases.classes):
+        return []
+    points = roc(cases.score, cases.positive)
+    every = max(1, len(points) // 200)
+    return [[round(x, 4), round(y, 4)] for x, y, _ in [*points[::every], points[-1]]]
+
+
+def threshold_of(output: ClassificationOutput) -> float:
+    """From which probability on the abnormal classes together make a case abnormal."""
+    return 0.5 if output.abnormal_threshold is None else output.abnormal_threshold
 
 
 def _binary(cases: ClassifiedCases, within: _Within) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
+from inference.evaluation.agreement import agreement
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -54,22 +56,6 @@ def surface_distances(
     surfaces = [mask & ~binary_erosion(mask, border_value=0) for mask in (found, reference)]
     one, other = (distance_transform_edt(~surface, sampling=spacing_mm) for surface in surfaces)
     return np.concatenate([other[surfaces[0]], one[surfaces[1]]])
-
-
-def agreement(pairs: Sequence[tuple[float, float]]) -> dict[str, float | None]:
-    """Bias and 95 % limits of agreement of measured against reference values.
-
-    References
-    ----------
-    Bland and Altman, Statistical methods for assessing agreement, Lancet 1986
-    """
-    if not pairs:
-        return {"cases": 0, "bias": None, "lower": None, "upper": None}
-    values = np.array(pairs, dtype=np.float64)
-    differences = values[:, 0] - values[:, 1]
-    bias = float(differences.mean())
-    spread = 1.96 * float(differences.std(ddof=1)) if len(pairs) > 1 else 0.0
-    return {"cases": len(pairs), "bias": bias, "lower": bias - spread, "upper": bias + spread}
 
 
 def summarise(rows: Sequence[dict[str, float | None]]) -> dict[str, Any]:

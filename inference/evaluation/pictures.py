@@ -13,16 +13,15 @@ import numpy as np
 
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.domain.run import RunStatus
-from inference.evaluation.classification import ClassifiedCases, judge, roc
+from inference.evaluation.classification import ClassifiedCases, curve_of, judge, threshold_of
 from inference.evaluation.loaded import LoadedModel
-from inference.training.examples import Example, Examples, read_examples, read_grey
+from inference.training.examples import SUFFIXES, Example, Examples, read_examples, read_grey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from numpy.typing import NDArray
 
-    from inference.contract.outputs import ClassificationOutput
     from inference.contract.package import ModelManifest
     from inference.runner.engine import ProcessEngine
 
@@ -76,7 +75,7 @@ def evaluate_pictures(
         labels=np.array([item.label for item in examples.items]),
         groups=_groups(examples.items),
         abnormal=tuple(index for index, one in enumerate(output.classes) if one.abnormal),
-        threshold=_threshold(output),
+        threshold=threshold_of(output),
     )
     report: dict[str, Any] = {
         "task": "classification",
@@ -84,11 +83,23 @@ def evaluate_pictures(
         "classes": list(cases.classes),
         "figures": judge(cases, seed=seed),
         "subgroups": _subgroups(cases, _attributes(data, examples), seed),
-        "curve": _curve(cases),
+        "curve": curve_of(cases),
     }
     if engine is not None:
         report["behind_gates"] = _behind_gates(engine, manifest.name, examples.items, cases, seed)
     return report
+
+
+def is_pictures(manifest: ModelManifest, data: Path) -> bool:
+    """Whether data are a table, or a folder of pictures for a classifier, and not DICOM studies."""
+    if data.is_file():
+        return True
+    output = manifest.classification
+    if output is None:
+        return False
+    if any((data / one.name).is_dir() for one in output.classes):
+        return True
+    return any(path.suffix.lower() in SUFFIXES for path in data.glob("*/*"))
 
 
 def _examples(data: Path, names: tuple[str, ...]) -> Examples:
@@ -105,10 +116,6 @@ def _chosen(examples: Examples, split: str | None) -> Examples:
     if not items:
         raise ConfigurationError(f"the table has no row of the split {split}")
     return Examples(examples.classes, items)
-
-
-def _threshold(output: ClassificationOutput) -> float:
-    return 0.5 if output.abnormal_threshold is None else output.abnormal_threshold
 
 
 def _groups(items: tuple[Example, ...]) -> NDArray[np.int64]:
@@ -142,14 +149,6 @@ def _subgroups(
         if len(names) > 1:
             found[column] = {name: judge(cases.of(told == name), seed=seed) for name in sorted(names)}
     return found
-
-
-def _curve(cases: ClassifiedCases) -> list[list[float]]:
-    if not cases.abnormal or len(cases.abnormal) == len(cases.classes):
-        return []
-    points = roc(cases.score, cases.positive)
-    every = max(1, len(points) // 200)
-    return [[round(x, 4), round(y, 4)] for x, y, _ in [*points[::every], points[-1]]]
 
 
 def _behind_gates(

@@ -15,17 +15,22 @@ _SIDE = 4.2
 
 
 def plots(report: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
-    """Each plot of a report with its caption."""
+    """Each plot of a report with its caption; none of what has no cases."""
     figures = report["figures"]
     if report["task"] == "classification":
-        if report.get("curve"):
-            yield "ROC curve of abnormal against normal", _roc(report)
-        yield "Confusion matrix: rows are the truth", _confusion(report["classes"], figures["confusion"])
-        yield "Reliability: confidence against accuracy", _reliability(figures["calibration"]["bins"])
+        if figures["cases"]:
+            yield from _of_classes(report)
         return
-    for label, of_segment in figures.items():
-        yield f"{label}: Dice of each case", _histogram([row["dice"] for row in of_segment["each"]])
-        yield f"{label}: agreement of volumes (Bland-Altman)", _bland_altman(of_segment)
+    draw = {
+        "labels": _of_label,
+        "segmentation": _of_segment,
+        "measurement": _of_value,
+        "detection": _of_boxes,
+    }
+    for label, one in figures.items():
+        if one["cases"]:
+            curve = report.get("curves", {}).get(label, [])
+            yield from draw[report["task"]](label, one, curve)
 
 
 def as_svg(figure: Figure) -> str:
@@ -45,10 +50,53 @@ def _empty(xlabel: str, ylabel: str) -> tuple[Figure, Any]:
     return figure, axes
 
 
-def _roc(report: dict[str, Any]) -> Figure:
+def _of_classes(report: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
+    figures = report["figures"]
+    if report.get("curve"):
+        yield "ROC curve of abnormal against normal", _roc(report["curve"], figures["binary"])
+    yield "Confusion matrix: rows are the truth", _confusion(report["classes"], figures["confusion"])
+    yield "Reliability: confidence against accuracy", _reliability(figures["calibration"]["bins"])
+
+
+def _of_label(label: str, one: dict[str, Any], curve: list[list[float]]) -> Iterator[tuple[str, Figure]]:
+    if curve:
+        yield f"{label}: ROC curve", _roc(curve, one["binary"])
+    yield f"{label}: confidence against accuracy", _reliability(one["calibration"]["bins"])
+
+
+def _of_segment(label: str, one: dict[str, Any], curve: list[list[float]]) -> Iterator[tuple[str, Figure]]:
+    del curve
+    yield f"{label}: Dice of each case", _histogram([row["dice"] for row in one["each"]])
+    volumes = [(row["volume_ml"], row["reference_volume_ml"]) for row in one["each"]]
+    yield (
+        f"{label}: agreement of volumes (Bland-Altman)",
+        _bland_altman(volumes, one["volume_ml"], "mL"),
+    )
+
+
+def _of_value(label: str, one: dict[str, Any], curve: list[list[float]]) -> Iterator[tuple[str, Figure]]:
+    del curve
+    pairs = [(row["found"], row["reference"]) for row in one["each"]]
+    yield f"{label}: agreement (Bland-Altman)", _bland_altman(pairs, one, one["unit"])
+
+
+def _of_boxes(label: str, one: dict[str, Any], curve: list[list[float]]) -> Iterator[tuple[str, Figure]]:
+    del curve
+    yield f"{label}: FROC curve at an overlap of {one['overlap']}", _froc(one)
+
+
+def _froc(one: dict[str, Any]) -> Figure:
+    figure, axes = _empty("false positives a study", "sensitivity")
+    x, y = zip(*one["curve"], strict=True)
+    axes.plot(x, y, "o-", color="#1f5f8b", drawstyle="steps-post", markersize=3)
+    axes.set_ylim(0, 1.02)
+    axes.set_title(f"mean sensitivity {one['mean_sensitivity']}")
+    return figure
+
+
+def _roc(curve: list[list[float]], binary: dict[str, Any]) -> Figure:
     figure, axes = _empty("false positive rate", "sensitivity")
-    x, y = zip(*report["curve"], strict=True)
-    binary = report["figures"]["binary"]
+    x, y = zip(*curve, strict=True)
     axes.plot([0, 1], [0, 1], linestyle=":", color="grey")
     axes.plot(x, y, color="#1f5f8b", drawstyle="steps-post")
     axes.plot(
@@ -88,10 +136,9 @@ def _histogram(values: list[float]) -> Figure:
     return figure
 
 
-def _bland_altman(of_segment: dict[str, Any]) -> Figure:
-    figure, axes = _empty("mean of both, mL", "found less reference, mL")
-    pairs = [(row["volume_ml"], row["reference_volume_ml"]) for row in of_segment["each"]]
+def _bland_altman(pairs: list[tuple[float, float]], told: dict[str, Any], unit: str) -> Figure:
+    figure, axes = _empty(f"mean of both, {unit}", f"found less reference, {unit}")
     axes.plot([(a + b) / 2 for a, b in pairs], [a - b for a, b in pairs], "o", color="#1f5f8b")
     for name in ("bias", "lower", "upper"):
-        axes.axhline(of_segment["volume_ml"][name], linestyle="-" if name == "bias" else "--", color="grey")
+        axes.axhline(told[name], linestyle="-" if name == "bias" else "--", color="grey")
     return figure

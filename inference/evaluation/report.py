@@ -79,7 +79,7 @@ def rows_of(figures: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
             for one in value:
                 rest = {key: inner for key, inner in one.items() if key != "class"}
                 rows += rows_of(rest, f"{before}{one['class']}: ")
-        elif name not in {"confusion", "bins", "each", "counts"}:
+        elif name not in {"confusion", "bins", "each", "counts", "curve"}:
             rows.append((shown, _shown(value)))
     return rows
 
@@ -100,7 +100,7 @@ def _text_pages(report: dict[str, Any]) -> list[Figure]:
         "",
         *(f"{name}: {value}" for name, value in rows_of(report["figures"])),
     ]
-    for place in ("behind_gates", "subgroups"):
+    for place in ("references", "behind_gates", "subgroups"):
         if report.get(place):
             lines += ["", place.replace("_", " "), *(f"{n}: {v}" for n, v in rows_of(report[place]))]
     pages = []

@@ -11,14 +11,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dicom_node.domain.finding import Prediction
-    from dicom_node.domain.run import RoutingDecision
+    from dicom_node.domain.run import Assignment, RoutingDecision
     from dicom_node.ports.models import ModelEngine, StudyInput
 
 
 def run_decided(
-    engine: ModelEngine, decision: RoutingDecision, model: str, study: StudyInput, scratch: Path
+    engine: ModelEngine,
+    decision: RoutingDecision,
+    model: str,
+    study: StudyInput,
+    scratch: Path,
+    *,
+    series_instance_uid: str | None = None,
 ) -> Prediction:
     """Run a model on the series that the router chose for it, fed as the pipeline would feed it.
+
+    Only what it needs is run before it.
+
+    Parameters
+    ----------
+    series_instance_uid
+        One of several that were chosen; `None`: the first.
 
     Raises
     ------
@@ -26,12 +39,14 @@ def run_decided(
         If the router chose no series for it; the message says why.
     ModelProcessFailed
     """
-    made_by: dict[tuple[str, str], Prediction] = {}
-    for assignment in decision.assignments:
-        fed = {name: made_for(made_by, name, assignment) for name in assignment.needs}
-        feeds = {name: prediction for name, prediction in fed.items() if prediction is not None}
-        prediction = engine.run(assignment, study, scratch, feeds)
-        if assignment.model == model:
-            return prediction
-        made_by[assignment.model, assignment.series_instance_uid] = prediction
+    chosen = {(one.model, one.series_instance_uid): one for one in decision.assignments}
+
+    def run(assignment: Assignment) -> Prediction:
+        fed = {name: made_for(chosen, name, assignment) for name in assignment.needs}
+        feeds = {name: run(needed) for name, needed in fed.items() if needed is not None}
+        return engine.run(assignment, study, scratch, feeds)
+
+    for one in decision.assignments:
+        if one.model == model and series_instance_uid in (None, one.series_instance_uid):
+            return run(one)
     raise InferenceFailed(decision.rejection or "no series fits")

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from inference.evaluation.agreement import agreement
 from inference.evaluation.classification import ClassifiedCases, average_precision, judge, roc
-from inference.evaluation.overlap import agreement, compare, summarise
+from inference.evaluation.overlap import compare, summarise
 from inference.training.intervals import interval
 
 

@@ -1,0 +1,1 @@
+"""Structured reports as the known answers of an evaluation."""
