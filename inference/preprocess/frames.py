@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydicom
+from pydicom.tag import Tag
 
 from inference.preprocess.volume import VolumeRefused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
 
 #: The functional group that holds an attribute (PS3.3 §C.7.6.16.2, §C.8.13, §C.8.15, §C.8.22).
 _GROUPS = {
@@ -133,11 +136,18 @@ def read_instance(part10: bytes) -> Dataset:
 
 def value_of(ds: Dataset, keyword: str) -> Any:
     """The value of an attribute; `None` where it is absent, empty, or cannot be read."""
+    tag = _tag_of(keyword)
     try:
-        value = ds.get(keyword)
+        # By its tag: most of what is asked for is absent, and pydicom takes long to say so of a name.
+        value = ds[tag].value if tag in ds else None
     except Exception:  # noqa: BLE001  what a value is converted with raises whatever it likes
         return None
     return None if value is None or (hasattr(value, "__len__") and len(value) == 0) else value
+
+
+@cache
+def _tag_of(keyword: str) -> BaseTag:
+    return Tag(keyword)
 
 
 def count_frames(ds: Dataset) -> int:

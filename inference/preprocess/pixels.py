@@ -59,15 +59,15 @@ def read_grey(frame: Frame) -> NDArray[np.float32]:
     if photometric == "MONOCHROME1":
         low, high = _rescaled_range(frame, stored)
         values = low + high - values
-    if padding.any() and not padding.all():
+    if padding is not None and padding.any() and not padding.all():
         values[padding] = values[~padding].min()
     return values.astype(np.float32)
 
 
-def _padding(frame: Frame, stored: NDArray[np.generic]) -> NDArray[np.bool_]:
+def _padding(frame: Frame, stored: NDArray[np.generic]) -> NDArray[np.bool_] | None:
     value = frame.get("PixelPaddingValue")
     if not isinstance(value, int):
-        return np.zeros(stored.shape, dtype=bool)
+        return None
     limit = frame.get("PixelPaddingRangeLimit")
     low, high = sorted((value, limit if isinstance(limit, int) else value))
     values = cast("NDArray[np.float64]", stored)

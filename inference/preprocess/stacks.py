@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from inference.preprocess.choice import ASPECTS, choose_volume
@@ -91,11 +92,13 @@ def _main_orientation(placed: list[PlacedFrame], notes: list[str]) -> list[Place
 def _by_place(placed: Sequence[PlacedFrame]) -> list[list[PlacedFrame]]:
     """Frames that stand at the same distance along the normal, ascending."""
     places: list[list[PlacedFrame]] = []
-    for one in sorted(placed, key=lambda one: one.plane.distance):
-        if places and one.plane.distance - places[-1][0].plane.distance < SAME_PLACE_MM:
+    first = 0.0
+    for distance, one in sorted(((one.plane.distance, one) for one in placed), key=itemgetter(0)):
+        if places and distance - first < SAME_PLACE_MM:
             places[-1].append(one)
         else:
             places.append([one])
+            first = distance
     return places
 
 

@@ -131,12 +131,15 @@ def _without_unused_bits(ds: Dataset, stored: NDArray[np.integer]) -> NDArray[np
         raise VolumeRefused("pixels", "Bits Stored and Bits Allocated of an image contradict each other")
     if bits == allocated:
         return stored
-    values = stored.astype(np.int64)
-    if not ds.file_meta.TransferSyntaxUID.is_compressed:
-        values >>= max(int(ds.HighBit) + 1 - bits, 0)
-    values &= (1 << bits) - 1
     signed = int(ds.PixelRepresentation) == 1
+    # As small as it was stored: a long series of these lies in memory as a whole.
+    kind = f"{'i' if signed else 'u'}{stored.dtype.itemsize}"
+    shift = 0 if ds.file_meta.TransferSyntaxUID.is_compressed else max(int(ds.HighBit) + 1 - bits, 0)
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    if not shift and stored.size and low <= stored.min() and stored.max() <= high:
+        return stored.astype(kind, copy=False)  # as nearly always: nothing stands beside the bits
+    values = stored.astype(np.int64) >> shift
+    values &= (1 << bits) - 1
     if signed:
         values -= (values >> (bits - 1)) << bits
-    # As small as it was stored: a long series of these lies in memory as a whole.
-    return values.astype(f"{'i' if signed else 'u'}{stored.dtype.itemsize}")
+    return values.astype(kind)
