@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,8 +30,18 @@ def key_slices(
     count
         At most so many.
     """
-    found = list(dict.fromkeys(_candidates(prediction, arrays, slices)))
-    return tuple(found[:count]) or (slices // 2,)
+    return tuple(islice(ranked_slices(prediction, arrays, slices), count))
+
+
+def ranked_slices(prediction: Prediction, arrays: PredictionArrays, slices: int) -> Iterator[int]:
+    """All slices that `key_slices` knows of, each once; looked for as they are asked for."""
+    seen: set[int] = set()
+    for index in _candidates(prediction, arrays, slices):
+        if index not in seen:
+            seen.add(index)
+            yield index
+    if not seen:
+        yield slices // 2
 
 
 def middle_slice(box: tuple[float, ...], slices: int) -> int:
@@ -43,8 +54,8 @@ def _candidates(prediction: Prediction, arrays: PredictionArrays, slices: int) -
         yield middle_slice(detection.box, slices)
     if arrays.mask is not None:
         for segment in prediction.segments:
-            areas = np.count_nonzero(arrays.mask == segment.number, axis=(1, 2))
-            yield int(areas.argmax())
+            areas = [np.count_nonzero(plane == segment.number) for plane in arrays.mask]
+            yield int(np.argmax(areas))
     if arrays.heat is not None and arrays.heat_index is not None:
         weight = _weights(prediction, arrays)
         yield from sorted(map(int, arrays.heat_index), key=lambda index: (-weight.get(index, 0.0), index))

@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
 from dicom_node.domain.result import EncodedResult, ResultKind
 from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
-from inference.encode.key_slices import key_slices
+from inference.encode.key_slices import ranked_slices
 from inference.encode.part10 import StaticPart10, sequence_element, short_element
 from inference.encode.pictures import draw_over, meaning_of, plan_pictures
 from inference.preprocess.frames import value_of
@@ -84,7 +84,7 @@ def key_slice(context: ResultContext, arrays: PredictionArrays) -> Dataset | Non
 
 def _best(context: ResultContext, arrays: PredictionArrays, drawn: list[int]) -> int:
     slices = context.source.shape[0]
-    ranked = key_slices(context.prediction, arrays, slices, slices)
+    ranked = ranked_slices(context.prediction, arrays, slices)
     return next((index for index in ranked if index in drawn), drawn[len(drawn) // 2])
 
 

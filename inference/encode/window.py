@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,21 +48,27 @@ class GreyWindow:
 
     def grey(self, stored: NDArray[np.generic], index: int) -> NDArray[np.uint8]:
         """A slice as grey, 0 to 255, brighter is what the standard shows brighter."""
-        if stored.dtype.itemsize > 2:
-            return self._convert(stored, index)
-        # By a table of all values of an 8- or 16-bit type, which is much faster.
-        code = np.dtype(f"u{stored.dtype.itemsize}")
-        values = np.arange(256**stored.dtype.itemsize, dtype=code).view(stored.dtype)
-        table = self._convert(values, index)
-        return np.asarray(np.take(table, np.ascontiguousarray(stored).view(code)))
-
-    def _convert(self, stored: NDArray[np.generic], index: int) -> NDArray[np.uint8]:
         scale = 255 / (self.high - self.low)
         gain = self.slopes[index] * scale
         lift = (self.intercepts[index] - self.low) * scale
-        values = stored.astype(np.float32) * np.float32(gain) + np.float32(lift)
-        grey = np.nan_to_num(np.clip(values, 0, 255), nan=0).astype(np.uint8)
-        return np.asarray(255 - grey if self.inverted else grey)
+        if stored.dtype.itemsize > 2:
+            return _convert(stored, gain, lift, inverted=self.inverted)
+        # By a table of all values of an 8- or 16-bit type, which is much faster.
+        table = _table(stored.dtype, gain, lift, inverted=self.inverted)
+        return np.asarray(np.take(table, np.ascontiguousarray(stored).view(f"u{stored.dtype.itemsize}")))
+
+
+# The slices of a series nearly always share one rescale.
+@lru_cache(maxsize=2)
+def _table(dtype: np.dtype[Any], gain: float, lift: float, *, inverted: bool) -> NDArray[np.uint8]:
+    values = np.arange(256**dtype.itemsize, dtype=f"u{dtype.itemsize}").view(dtype)
+    return _convert(values, gain, lift, inverted=inverted)
+
+
+def _convert(stored: NDArray[np.generic], gain: float, lift: float, *, inverted: bool) -> NDArray[np.uint8]:
+    values = stored.astype(np.float32) * np.float32(gain) + np.float32(lift)
+    grey = np.nan_to_num(np.clip(values, 0, 255), nan=0).astype(np.uint8)
+    return np.asarray(255 - grey if inverted else grey)
 
 
 def window_of(source: SourceSeries) -> GreyWindow:
