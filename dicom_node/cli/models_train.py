@@ -45,6 +45,10 @@ def train(
         int | None, typer.Option(min=0, help="leading stages that keep their weights")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0)] = None,
+    folds: Annotated[
+        int,
+        typer.Option(min=0, help="cross-validate with so many folds instead: figures, no package"),
+    ] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda")] = None,
     threads: Annotated[int, typer.Option(min=0, help="of the processor; 0 leaves it to torch")] = 0,
 ) -> None:
@@ -88,6 +92,7 @@ def train(
             ),
             raw,
             classes=_names(classes),
+            folds=folds,
             threads=threads,
             report=typer.echo,
         )
@@ -95,6 +100,9 @@ def train(
         typer.echo(str(exc), err=True)
         raise typer.Exit(1) from exc
     typer.echo(json.dumps(figures))
+    if folds:
+        typer.echo("cross-validated; call it again without --folds for the package, whose card takes this up")
+        return
     typer.echo(
         f"{package}: written; `dicom-node models check` tries it once its folder is among the model_dirs"
     )

@@ -21,7 +21,15 @@ from inference.training.examples import SPLITS, read_grey
 from inference.training.loop import LoopPlan, fit
 from inference.training.pictures import Pictures
 from inference.training.pretrained import load_pretrained
-from inference.training.splitting import group_examples, split_examples, thumbnails
+from inference.training.splitting import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    fold_splits,
+    group_examples,
+    split_examples,
+    thumbnails,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +39,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from inference.training.examples import Examples
-
-TRAIN, VALIDATION, TEST = range(len(SPLITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +101,51 @@ def train_classifier(
     ConfigurationError
         If an image cannot be read, a split is empty, or the checkpoint belongs to another training.
     """
+    material = _Material.read(examples)
+    split = split_examples(examples, material.groups, plan.loop.seed)
+    return _train(material, split, plan, folder, report)
+
+
+def train_folds(
+    examples: Examples, plan: ClassifierPlan, folds: int, folder: Path, report: Callable[[str], None]
+) -> Iterator[TrainedClassifier]:
+    """Train a network for each fold, judged on what no training of it saw; arguments as `train_classifier`.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    material = _Material.read(examples)
+    for number, split in enumerate(fold_splits(examples, material.groups, plan.loop.seed, folds), start=1):
+        report(f"fold {number} of {folds}")
+        yield _train(material, split, plan, folder / f"fold-{number}", report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """Examples with their images, grey, and their groups."""
+
+    examples: Examples
+    images: list[NDArray[np.uint8]]
+    groups: NDArray[np.int64]
+
+    @classmethod
+    def read(cls, examples: Examples) -> _Material:
+        images = [np.rint(read_grey(item.path) * 255).astype(np.uint8) for item in examples.items]
+        small = thumbnails([image.astype(np.float32) for image in images])
+        return cls(examples, images, group_examples(examples, small))
+
+
+def _train(
+    material: _Material,
+    split: NDArray[np.int64],
+    plan: ClassifierPlan,
+    folder: Path,
+    report: Callable[[str], None],
+) -> TrainedClassifier:
     started = time.monotonic()
     torch.manual_seed(plan.loop.seed)
-    images = [np.rint(read_grey(item.path) * 255).astype(np.uint8) for item in examples.items]
-    groups = group_examples(examples, thumbnails([i.astype(np.float32) for i in images]))
-    split = split_examples(examples, groups, plan.loop.seed)
+    examples, images, groups = material.examples, material.images, material.groups
     sizes = ", ".join(f"{int((split == n).sum())} {name}" for n, name in enumerate(SPLITS))
     report(f"{len(images)} images in {int(groups.max()) + 1} groups: {sizes}")
     if any(not (split == n).any() for n in range(len(SPLITS))):
@@ -272,7 +318,7 @@ class _Judged:
                 "logits": [round(float(x), 4) for x in self._logits[n]],
             }
             for n, item in enumerate(self._examples.items)
-            if self._split[n] != TRAIN
+            if self._split[n] in (VALIDATION, TEST)
         ]
 
     def _figures(self, where: NDArray[np.bool_]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 from dicom_node.domain.errors import ConfigurationError
 from inference.networks.build import SEGMENTERS
 from inference.training.classification import ClassifierPlan, train_classifier
+from inference.training.cross_validation import card_line, cross_validate, shown
 from inference.training.examples import read_examples
 from inference.training.package import (
     classification_outputs,
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from inference.training.examples import Examples
     from inference.training.package import PackageText
 
 CHECKPOINTS = "checkpoints"
+FOLDS = "folds"
 #: A value of each pixel or voxel is a probability, but no measure of how sure the whole is.
 _SEGMENT_CONFIDENCE = "Mean probability of the voxels that are said to belong to a segment."
 _CLASS_CONFIDENCE = (
@@ -44,10 +47,11 @@ def train_package(
     raw_plan: Mapping[str, Any],
     *,
     classes: Sequence[str] = (),
+    folds: int = 0,
     threads: int = 0,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Train a network and write its package; a training that was broken off goes on.
+    """Train a network and write its package, or cross-validate; what was broken off goes on.
 
     Parameters
     ----------
@@ -55,13 +59,16 @@ def train_package(
         Fields of `ClassifierPlan` or, with `segments`, of `SegmenterPlan`.
     classes
         Order of the classes; as sorted where it is empty.
+    folds
+        Cross-validate with so many of them instead: figures only. The card of a later training of the same
+        data and plan takes them up.
     threads
         Of the processor; 0 leaves it to torch.
 
     Returns
     -------
     dict
-        Figures of the test split.
+        Figures of the test split; of a cross-validation, mean and spread of each.
 
     Raises
     ------
@@ -76,6 +83,14 @@ def train_package(
     if threads:
         torch.set_num_threads(threads)
     out.mkdir(parents=True, exist_ok=True)
+    if folds:
+        if raw_plan.get("segments"):
+            raise ConfigurationError("segmenters are not cross-validated here; leave --folds out")
+        plan = make_plan(ClassifierPlan, raw_plan)
+        examples = _examples(data, plan, classes)
+        figures = cross_validate(examples, plan, folds, out, out / FOLDS, report)
+        shutil.rmtree(out / FOLDS)
+        return figures
     if raw_plan.get("segments"):
         record = _segmenter(data, out, text, make_plan(SegmenterPlan, raw_plan), report)
     else:
@@ -93,13 +108,9 @@ def _classifier(
     classes: Sequence[str],
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    if plan.network in SEGMENTERS:
-        raise ConfigurationError(f"{plan.network} segments; classifiers are all other networks")
-    examples = read_examples(data, classes)
-    missing = sorted(set(plan.abnormal) - set(examples.classes))
-    if missing:
-        raise ConfigurationError(f"abnormal class {missing[0]} is not among the data's classes")
+    examples = _examples(data, plan, classes)
     trained = train_classifier(examples, plan, out / CHECKPOINTS, report)
+    test = trained.record["test"]
     parameters = {"classes": len(examples.classes), **plan.parameters}
     write_record(out, trained.record | {"predictions": trained.predictions}, asdict(plan))
     write_manifest(
@@ -111,7 +122,11 @@ def _classifier(
             "card": {
                 "training": f"{plan.network}, {_sizes(trained.record['splits'])}; see training.json.",
                 "confidence": _CLASS_CONFIDENCE,
-                "limits": [_figures(trained.record["test"]), "Not tried on images from elsewhere."],
+                "limits": [
+                    f"On {test['images']} held-back images: {shown(test)}.",
+                    *([crossed] if (crossed := card_line(examples, plan, out)) else []),
+                    "Not tried on images from elsewhere.",
+                ],
             },
             "input": {"kind": "image"},
             "outputs": classification_outputs(
@@ -125,6 +140,16 @@ def _classifier(
         },
     )
     return trained.record
+
+
+def _examples(data: Path, plan: ClassifierPlan, classes: Sequence[str]) -> Examples:
+    if plan.network in SEGMENTERS:
+        raise ConfigurationError(f"{plan.network} segments; classifiers are all other networks")
+    examples = read_examples(data, classes)
+    missing = sorted(set(plan.abnormal) - set(examples.classes))
+    if missing:
+        raise ConfigurationError(f"abnormal class {missing[0]} is not among the data's classes")
+    return examples
 
 
 def _segmenter(
@@ -169,9 +194,3 @@ def _adapter(network: str, parameters: Mapping[str, Any], preprocessing: Mapping
 
 def _sizes(splits: Mapping[str, Sequence[int]]) -> str:
     return ", ".join(f"{sum(counts)} images for {name}" for name, counts in splits.items())
-
-
-def _figures(test: Mapping[str, Any]) -> str:
-    named = ("false_negative_rate", "false_positive_rate", "auc", "accuracy", "calibration_error")
-    shown = ", ".join(f"{name.replace('_', ' ')} {test[name]:.3f}" for name in named if name in test)
-    return f"On {test['images']} held-back images: {shown}."

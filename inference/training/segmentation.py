@@ -19,6 +19,7 @@ from inference.training.loop import LoopPlan, fit
 from inference.training.pairs import pairs_sha256, read_pairs
 from inference.training.patches import Patches
 from inference.training.pretrained import load_pretrained
+from inference.training.splitting import TEST, TRAIN, VALIDATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from inference.training.pairs import Pair
 
-TRAIN, VALIDATION, TEST = range(len(SPLITS))
 #: Added above and below in Dice, so that an empty class counts as found.
 SMOOTH = 1e-5
 

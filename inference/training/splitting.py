@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DOUBLE_CORRELATION = 0.97
 THUMBNAIL_SIDE = 16
 SHARES = (0.7, 0.15, 0.15)
+TRAIN, VALIDATION, TEST = range(len(SPLITS))
+#: Of an example that no split holds yet, and of one that none shall hold.
+FREE, LEFT_OUT = -1, -2
 _BLOCK = 512
 
 
@@ -65,29 +68,59 @@ def split_examples(
     What the table puts into a split lies there; the rest of its group follows it (into the first of `SPLITS`
     that is named, where several are).
     """
+    out = _named_splits(examples, groups)
+    return _shared_out(examples, groups, out, seed, shares)
+
+
+def fold_splits(
+    examples: Examples, groups: NDArray[np.int64], seed: int, folds: int
+) -> list[NDArray[np.int64]]:
+    """Of each fold the index into `SPLITS` of each example: each is tested in one fold, whole groups only.
+
+    What the table puts into training or validation lies there in every fold, what it puts into the test split
+    in none: such an example has -1. The other folds' examples are shared out to training and validation.
+    """
+    named = _named_splits(examples, groups)
+    tested = _shared_out(examples, groups, named, seed, [1 / folds] * folds)
+    named[named == TEST] = LEFT_OUT
+    splits = []
+    for fold in range(folds):
+        out = named.copy()
+        out[(named == FREE) & (tested == fold)] = TEST
+        held = SHARES[VALIDATION] / (SHARES[TRAIN] + SHARES[VALIDATION])
+        out = _shared_out(examples, groups, out, seed + 1 + fold, [1 - held, held])
+        splits.append(np.where(out == LEFT_OUT, FREE, out))
+    return splits
+
+
+def _named_splits(examples: Examples, groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    out = np.full(len(groups), FREE, dtype=np.int64)
+    for inside in _members(groups):
+        named = [SPLITS.index(name) for n in inside if (name := examples.items[n].split)]
+        for n in inside if named else ():
+            name = examples.items[n].split
+            out[n] = SPLITS.index(name) if name else min(named)
+    return out
+
+
+def _shared_out(
+    examples: Examples, groups: NDArray[np.int64], out: NDArray[np.int64], seed: int, shares: Sequence[float]
+) -> NDArray[np.int64]:
+    """`out` with its free groups shared out, in the same shares for each class."""
     labels = np.array([item.label for item in examples.items])
     count = len(examples.classes)
-    out = np.full(len(labels), -1, dtype=np.int64)
+    out = out.copy()
     order = np.random.default_rng(seed).permutation(int(groups.max()) + 1)
-    sizes = np.bincount(groups)
     # Large groups first, so that the small ones even out the shares.
-    order = order[np.argsort(-sizes[order], kind="stable")]
-    filled = np.zeros((len(SPLITS), count))
+    order = order[np.argsort(-np.bincount(groups)[order], kind="stable")]
     members = _members(groups)
-    free = []
+    filled = np.zeros((len(shares), count))
+    total = np.bincount(labels[out == FREE], minlength=count).astype(float)
     for group in order:
-        named = [examples.items[n].split for n in members[group] if examples.items[n].split]
-        if named:
-            first = min(SPLITS.index(name) for name in named if name)
-            for n in members[group]:
-                name = examples.items[n].split
-                out[n] = SPLITS.index(name) if name else first
-        else:
-            free.append(group)
-    total = np.bincount(labels[out < 0], minlength=count).astype(float)
-    for group in free:
+        if out[members[group][0]] != FREE:
+            continue
         inside = np.bincount(labels[members[group]], minlength=count)
-        # The split that lacks most of what this group holds.
+        # The part that lacks most of what this group holds.
         lack = [
             float(((total * share - filled[n]) / np.maximum(total * share, 1) * inside).sum())
             for n, share in enumerate(shares)

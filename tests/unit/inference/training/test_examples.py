@@ -4,7 +4,7 @@ import pytest
 
 from dicom_node.domain.errors import ConfigurationError
 from inference.training.examples import read_examples, read_grey
-from inference.training.splitting import group_examples, split_examples, thumbnails
+from inference.training.splitting import fold_splits, group_examples, split_examples, thumbnails
 
 RNG = np.random.default_rng(3)
 
@@ -127,3 +127,30 @@ def test_a_split_that_the_table_names_is_kept(tmp_path):
     examples = read_examples(tmp_path / "t.csv")
     # The one without a split is a double of the others: it follows the first.
     assert split_examples(examples, groups_of(examples), seed=1).tolist() == [2, 0, 0, 1]
+
+
+def test_every_image_is_tested_in_one_fold_whole_groups_in_the_same_shares(folder):
+    examples = read_examples(folder)
+    groups = groups_of(examples)
+    labels = np.array([item.label for item in examples.items])
+    splits = np.stack(fold_splits(examples, groups, seed=3, folds=4))
+    assert ((splits == 2).sum(axis=0) == 1).all()
+    for split in splits:
+        held, tested = (np.bincount(labels[split == n]).tolist() for n in (1, 2))
+        assert tested == [15, 5]
+        assert held == [pytest.approx(45 * 0.15 / 0.85, abs=1), pytest.approx(15 * 0.15 / 0.85, abs=1)]
+        for group in set(groups):
+            assert len(set(split[groups == group])) == 1
+
+
+def test_what_the_table_names_stays_out_of_the_folds_tests(tmp_path):
+    lines = ["path,label,patient,subset,split"]
+    for n in range(40):
+        write(tmp_path / f"{n}.png")
+        lines.append(f"{n}.png,{'ab'[n % 2]},,,{['train', 'validation', 'test'][n] if n < 3 else ''}")
+    (tmp_path / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    examples = read_examples(tmp_path / "t.csv")
+    splits = np.stack(fold_splits(examples, groups_of(examples), seed=3, folds=4))
+    named = {item.path.name: splits[:, n].tolist() for n, item in enumerate(examples.items) if item.split}
+    assert named == {"0.png": [0] * 4, "1.png": [1] * 4, "2.png": [-1] * 4}
+    assert (splits >= 0).sum() == 4 * 39

@@ -118,6 +118,30 @@ def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(classes, tmp_pat
         torch.testing.assert_close(tensor, other[name], msg=name)
 
 
+def test_a_cross_validation_is_taken_up_by_the_card_of_the_same_recipe(classes, tmp_path):
+    plan = {**CLASSIFIER, "loop": {**CLASSIFIER["loop"], "epochs": 4}}
+    out = tmp_path / "package"
+    figures = train_package(classes, out, TEXT, plan, folds=3, report=lambda line: None)
+    assert [path.name for path in out.iterdir()] == ["cross-validation.json"]
+    record = json.loads((out / "cross-validation.json").read_text())
+    tested = [fold["splits"]["test"] for fold in record["by_fold"]]
+    assert np.sum(tested, axis=0).tolist() == [24, 24]
+    areas = [fold["test"]["auc"] for fold in record["by_fold"]]
+    assert figures["auc"]["mean"] == pytest.approx(np.mean(areas), abs=1e-4)
+    assert figures["auc"]["least"] == min(areas)
+    train_package(classes, out, TEXT, plan, report=lambda line: None)
+    limits = read_manifest(out).card.limits
+    assert f"auc {figures['auc']['mean']:.3f} (sd {figures['auc']['sd']:.3f})" in limits[1]
+    other = {**plan, "mixup": 0.1}
+    train_package(classes, out, TEXT, other, report=lambda line: None)
+    assert not any("cross-validation" in line for line in read_manifest(out).card.limits)
+
+
+def test_a_segmenter_is_not_cross_validated(volumes, tmp_path):
+    with pytest.raises(ConfigurationError, match="leave --folds out"):
+        train_package(volumes, tmp_path / "out", TEXT, VOLUMES, folds=3, report=lambda line: None)
+
+
 def test_a_checkpoint_of_another_training_is_refused(classes, tmp_path):
     (tmp_path / "out" / "checkpoints").mkdir(parents=True)
     torch.save({"network": {}}, tmp_path / "out" / "checkpoints" / "checkpoint.pt")
