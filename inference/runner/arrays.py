@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.runner.half_precision import to_half
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -29,10 +31,11 @@ def arrays_of(output: ModelOutput, kept: tuple[int, ...] | None = None) -> dict[
     made: dict[str, NDArray[Any]] = {}
     if output.mask is not None:
         made["mask"] = output.mask[rows]
+    if output.probability is not None:
+        made["probability"] = to_half(output.probability[rows])
+    elif output.mask is not None:
         # A model that gives no probability is sure of its mask.
         made["probability"] = (output.mask[rows] > 0).astype(np.float16)
-    if output.probability is not None:
-        made["probability"] = output.probability[rows].astype(np.float16)
     made |= {f"map_{name}": values[rows].astype(np.float32) for name, values in output.maps.items()}
     if output.heat is not None:
         made |= _by_slice("heat", "heat_index", output.heat.values, output.heat.slices, kept, np.float16)
