@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from torch.nn.functional import cross_entropy, one_hot
 from torch.utils.data import DataLoader
 
@@ -16,8 +15,8 @@ from dicom_node.domain.errors import ConfigurationError
 from inference.networks.build import build_network
 from inference.preprocess.picture import PictureRules
 from inference.training.augmentation import Augmentation
-from inference.training.calibration import Judgement, fit_temperature, threshold_for
 from inference.training.examples import SPLITS, read_grey
+from inference.training.judged import JudgedClassifier
 from inference.training.loop import LoopPlan, fit
 from inference.training.pictures import Pictures
 from inference.training.pretrained import load_pretrained
@@ -26,7 +25,7 @@ from inference.training.splitting import (
     TRAIN,
     VALIDATION,
     fold_splits,
-    group_examples,
+    group_alike,
     split_examples,
     thumbnails,
 )
@@ -133,7 +132,7 @@ class _Material:
     def read(cls, examples: Examples) -> _Material:
         images = [np.rint(read_grey(item.path) * 255).astype(np.uint8) for item in examples.items]
         small = thumbnails([image.astype(np.float32) for image in images])
-        return cls(examples, images, group_examples(examples, small))
+        return cls(examples, images, group_alike([item.patient for item in examples.items], small))
 
 
 def _train(
@@ -163,7 +162,9 @@ def _train(
     logits = np.full((len(images), len(examples.classes)), np.nan)
     for n in (VALIDATION, TEST):
         logits[split == n] = task.logits(network, n)
-    judged = _Judged(examples, plan, logits, groups, split)
+    judged = JudgedClassifier(
+        examples, logits, groups, split, plan.abnormal, plan.sensitivity, plan.loop.seed
+    )
     return TrainedClassifier(
         network,
         judged.temperature,
@@ -259,78 +260,6 @@ class _Classification:
             drop_last=training and len(pictures) > self._plan.batch,
             num_workers=self._plan.workers,
         )
-
-
-class _Judged:
-    """Calibration and figures of a trained classifier."""
-
-    def __init__(
-        self,
-        examples: Examples,
-        plan: ClassifierPlan,
-        logits: NDArray[np.float64],
-        groups: NDArray[np.int64],
-        split: NDArray[np.int64],
-    ) -> None:
-        self._examples, self._logits, self._groups, self._split = examples, logits, groups, split
-        self._labels = np.array([item.label for item in examples.items])
-        self._abnormal = tuple(examples.classes.index(name) for name in plan.abnormal)
-        self._seed = plan.loop.seed
-        held = split == VALIDATION
-        self.temperature = fit_temperature(logits[held], self._labels[held])
-        self.threshold = 0.5
-        if self._abnormal:
-            score = softmax(logits[held] / self.temperature, axis=1)[:, list(self._abnormal)].sum(axis=1)
-            positive = np.isin(self._labels[held], self._abnormal)
-            self.threshold = threshold_for(score, positive, plan.sensitivity)
-
-    def record(self) -> dict[str, Any]:
-        """Sizes of the splits and figures of each, and of each subset of the test split."""
-        subset = np.array([item.subset or "" for item in self._examples.items])
-        tested = self._split == TEST
-        count = len(self._examples.classes)
-        return {
-            "classes": list(self._examples.classes),
-            "splits": {
-                name: np.bincount(self._labels[self._split == n], minlength=count).tolist()
-                for n, name in enumerate(SPLITS)
-            },
-            "seed": self._seed,
-            "temperature": round(self.temperature, 4),
-            "threshold": round(self.threshold, 4),
-            "validation": self._figures(self._split == VALIDATION),
-            "test": self._figures(tested),
-            "test_by_subset": {
-                str(name): self._figures(tested & (subset == name))
-                for name in np.unique(subset[tested])
-                if name
-            },
-        }
-
-    def predictions(self) -> list[dict[str, Any]]:
-        """Logits of every image that was not trained on."""
-        return [
-            {
-                "path": item.path.name,
-                "label": self._examples.classes[item.label],
-                "subset": item.subset,
-                "split": SPLITS[self._split[n]],
-                "logits": [round(float(x), 4) for x in self._logits[n]],
-            }
-            for n, item in enumerate(self._examples.items)
-            if self._split[n] in (VALIDATION, TEST)
-        ]
-
-    def _figures(self, where: NDArray[np.bool_]) -> dict[str, Any]:
-        return Judgement(
-            self._logits[where],
-            self._labels[where],
-            self._groups[where],
-            self._abnormal,
-            self.temperature,
-            self.threshold,
-            self._seed,
-        ).figures()
 
 
 def class_weights(labels: NDArray[np.int64], count: int) -> Tensor:

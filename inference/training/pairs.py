@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,11 +17,12 @@ from dicom_node.domain.errors import ConfigurationError
 from inference.training.examples import SUFFIXES, read_grey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-IMAGES, MASKS = "images", "masks"
+IMAGES, MASKS, PATIENTS = "images", "masks", "patients.csv"
 _VOLUMES = (".nii", ".nii.gz")
 
 
@@ -35,16 +38,23 @@ class Pair:
         uint8 of the same shape; 0 is background.
     affine
         `(slice, row, column, 1)` to LPS in mm, of volumes.
+    patient
+        By `patients.csv`, or as a name in BIDS says; `None` where neither does.
+
+    References
+    ----------
+    BIDS 1.10, file name entities: `sub-<label>` comes first
     """
 
     name: str
     image: NDArray[np.float32]
     mask: NDArray[np.uint8]
     affine: NDArray[np.float64] | None
+    patient: str | None = None
 
 
 def read_pairs(data: Path) -> list[Pair]:
-    """Read `images/` and `masks/` of a folder.
+    """Read `images/` and `masks/` of a folder, and its `patients.csv` (`name,patient`) where there is one.
 
     Raises
     ------
@@ -55,6 +65,7 @@ def read_pairs(data: Path) -> list[Pair]:
         raise ConfigurationError(
             f"{data.name} needs two folders, {IMAGES} and {MASKS}, with files of the same names"
         )
+    patients = _patients(data / PATIENTS)
     masks = {stem(path): path for path in sorted((data / MASKS).iterdir())}
     pairs = []
     for path in sorted((data / IMAGES).iterdir()):
@@ -62,7 +73,7 @@ def read_pairs(data: Path) -> list[Pair]:
             continue
         if stem(path) not in masks:
             raise ConfigurationError(f"{path.name} has no mask")
-        pairs.append(_pair(path, masks[stem(path)]))
+        pairs.append(replace(_pair(path, masks[stem(path)]), patient=_patient(path, patients)))
     if len({pair.image.ndim for pair in pairs}) != 1:
         raise ConfigurationError("pictures or volumes are needed, not both and not neither")
     return pairs
@@ -79,6 +90,27 @@ def pairs_sha256(pairs: list[Pair]) -> str:
 def stem(path: Path) -> str:
     """The name without its endings."""
     return path.name.partition(".")[0]
+
+
+def _patients(table: Path) -> dict[str, str]:
+    if not table.is_file():
+        return {}
+    try:
+        rows = list(csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines()))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{table.name} cannot be read as a CSV in UTF-8") from exc
+    if any(not row.get("name") or not row.get("patient") for row in rows):
+        raise ConfigurationError(f"{table.name} needs the columns name and patient, and both in every line")
+    return {row["name"].partition(".")[0]: row["patient"] for row in rows}
+
+
+def _patient(image: Path, patients: Mapping[str, str]) -> str | None:
+    if patients:
+        if stem(image) not in patients:
+            raise ConfigurationError(f"{PATIENTS} does not say whose {image.name} is")
+        return patients[stem(image)]
+    subject = re.match(r"sub-[0-9A-Za-z]+", image.name)
+    return subject[0] if subject else None
 
 
 def _pair(image_path: Path, mask_path: Path) -> Pair:

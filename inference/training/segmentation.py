@@ -19,10 +19,10 @@ from inference.training.loop import LoopPlan, fit
 from inference.training.pairs import pairs_sha256, read_pairs
 from inference.training.patches import Patches
 from inference.training.pretrained import load_pretrained
-from inference.training.splitting import TEST, TRAIN, VALIDATION
+from inference.training.splitting import TEST, TRAIN, VALIDATION, group_alike, thumbnails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -92,8 +92,12 @@ def train_segmenter(
         raise ConfigurationError(
             f"a mask holds the value {largest}, but {len(plan.segments)} segments are named"
         )
-    split = _split(len(pairs), plan.loop.seed)
-    report(f"{len(pairs)} images: " + ", ".join(f"{len(part)} {SPLITS[n]}" for n, part in enumerate(split)))
+    groups = patient_groups(pairs)
+    split = split_groups(groups, plan.loop.seed)
+    report(
+        f"{len(pairs)} images in {groups.max() + 1} groups: "
+        + ", ".join(f"{len(part)} {SPLITS[n]}" for n, part in enumerate(split))
+    )
     task = _Segmentation([[prepared(pairs[k], plan) for k in part] for part in split], plan)
     network = build_network(plan.network, classes=len(plan.segments) + 1, **plan.parameters)
     if plan.pretrained is not None:
@@ -106,6 +110,7 @@ def train_segmenter(
         {
             "data_sha256": pairs_sha256(pairs),
             "segments": list(plan.segments),
+            "groups": int(groups.max()) + 1,
             "splits": {SPLITS[n]: len(part) for n, part in enumerate(split)},
             "seed": plan.loop.seed,
             "minutes": round((time.monotonic() - started) / 60, 1),
@@ -212,8 +217,26 @@ def dice_of(said: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> float | None:
     return 2 * float((said & wanted).sum()) / total if total else None
 
 
-def _split(count: int, seed: int) -> list[list[int]]:
-    order = np.random.default_rng(seed).permutation(count)
-    held = max(1, round(0.15 * count))
-    test, validation, train = order[:held], order[held : 2 * held], order[2 * held :]
-    return [sorted(int(n) for n in part) for part in (train, validation, test)]
+def patient_groups(pairs: Sequence[Pair]) -> NDArray[np.int64]:
+    """Number of the group of each image: one patient, and near-doubles among pictures."""
+    # Volumes of different heads on one grid look alike as small as that.
+    small = thumbnails([pair.image for pair in pairs]) if pairs[0].affine is None else None
+    return group_alike([pair.patient for pair in pairs], small)
+
+
+def split_groups(groups: NDArray[np.int64], seed: int) -> list[list[int]]:
+    """Numbers of the images of each of `SPLITS`, whole groups only.
+
+    Raises
+    ------
+    ConfigurationError
+        If there are fewer than three groups.
+    """
+    held = max(1, round(0.15 * len(groups)))
+    parts: list[list[int]] = [[] for _ in SPLITS]
+    for group in np.random.default_rng(seed).permutation(int(groups.max()) + 1):
+        filled = next((part for part in (TEST, VALIDATION) if len(parts[part]) < held), TRAIN)
+        parts[filled].extend(int(n) for n in np.flatnonzero(groups == group))
+    if not all(parts):
+        raise ConfigurationError("images of at least three patients are needed: training, validation, test")
+    return [sorted(part) for part in parts]

@@ -37,9 +37,17 @@ def thumbnails(images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return normal
 
 
-def group_examples(examples: Examples, small: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Number of the group of each example: one patient, near-doubles, and what these link."""
-    parent = list(range(len(examples.items)))
+def group_alike(patients: Sequence[str | None], small: NDArray[np.float32] | None) -> NDArray[np.int64]:
+    """Number of the group of each image: one patient, near-doubles, and what these link.
+
+    Parameters
+    ----------
+    patients
+        Of each image; `None` where the patient is not known.
+    small
+        Thumbnails; without them nothing counts as a double.
+    """
+    parent = list(range(len(patients)))
 
     def root(n: int) -> int:
         while parent[n] != n:
@@ -47,14 +55,15 @@ def group_examples(examples: Examples, small: NDArray[np.float32]) -> NDArray[np
             n = parent[n]
         return n
 
+    small = np.zeros((0, 1), np.float32) if small is None else small
     for start in range(0, len(small), _BLOCK):
         close = small[start : start + _BLOCK] @ small.T > DOUBLE_CORRELATION
         for first, second in np.argwhere(close):
             parent[root(int(first) + start)] = root(int(second))
     first_of: dict[str, int] = {}
-    for n, item in enumerate(examples.items):
-        if item.patient is not None:
-            parent[root(n)] = root(first_of.setdefault(item.patient, n))
+    for n, patient in enumerate(patients):
+        if patient is not None:
+            parent[root(n)] = root(first_of.setdefault(patient, n))
     roots = [root(n) for n in range(len(parent))]
     _, groups = np.unique(roots, return_inverse=True)
     return np.asarray(groups, dtype=np.int64)

@@ -4,7 +4,7 @@ import pytest
 
 from dicom_node.domain.errors import ConfigurationError
 from inference.training.examples import read_examples, read_grey
-from inference.training.splitting import fold_splits, group_examples, split_examples, thumbnails
+from inference.training.splitting import fold_splits, group_alike, split_examples, thumbnails
 
 RNG = np.random.default_rng(3)
 
@@ -24,7 +24,8 @@ def folder(tmp_path):
 
 
 def groups_of(examples):
-    return group_examples(examples, thumbnails([read_grey(item.path) for item in examples.items]))
+    small = thumbnails([read_grey(item.path) for item in examples.items])
+    return group_alike([item.patient for item in examples.items], small)
 
 
 def test_folders_are_classes(folder):

@@ -16,7 +16,9 @@ from inference.manifest import read_manifest
 from inference.networks.build import NETWORKS, SEGMENTERS, build_network, stages
 from inference.training.command import train_package
 from inference.training.package import PackageText
+from inference.training.pairs import read_pairs
 from inference.training.pretrained import load_pretrained
+from inference.training.segmentation import patient_groups, split_groups
 
 app = typer.Typer()
 app.callback()(lambda: None)
@@ -135,6 +137,42 @@ def test_a_cross_validation_is_taken_up_by_the_card_of_the_same_recipe(classes, 
     other = {**plan, "mixup": 0.1}
     train_package(classes, out, TEXT, other, report=lambda line: None)
     assert not any("cross-validation" in line for line in read_manifest(out).card.limits)
+
+
+@pytest.mark.parametrize("told_by", ["table", "names"])
+def test_volumes_of_a_patient_lie_in_one_split(tmp_path, told_by):
+    data = tmp_path / "data"
+    rows = ["name,patient"]
+    for n in range(9):
+        name = f"{n}" if told_by == "table" else f"sub-0{n // 3}_ses-{n % 3}_T1w"
+        rows.append(f"{name}.nii.gz,p{n // 3}")
+        for folder in ("images", "masks"):
+            (data / folder).mkdir(parents=True, exist_ok=True)
+            image = nibabel.Nifti1Image(np.zeros((3, 4, 5), dtype=np.uint8), np.eye(4))
+            nibabel.save(image, data / folder / f"{name}.nii.gz")
+    if told_by == "table":
+        (data / "patients.csv").write_text("\n".join(rows), encoding="utf-8")
+    groups = patient_groups(read_pairs(data))
+    assert groups.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    parts = split_groups(groups, seed=1)
+    assert sorted(len(part) for part in parts) == [3, 3, 3]
+    assert all(len(set(groups[part])) == 1 for part in parts)
+    with pytest.raises(ConfigurationError, match="at least three patients"):
+        split_groups(groups[:6], seed=1)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("name,patient\n0,a\n", "does not say whose 1.nii.gz is"),
+        ("file,patient\n0,a\n", "needs the columns name and patient"),
+        ("name,patient\n0,\n", "both in every line"),
+    ],
+)
+def test_a_table_of_patients_with_a_fault_is_refused(volumes, table, words):
+    (volumes / "patients.csv").write_text(table, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=words):
+        read_pairs(volumes)
 
 
 def test_a_segmenter_is_not_cross_validated(volumes, tmp_path):
