@@ -114,7 +114,10 @@ def evaluate_reports(
             " put the reference beside the images"
         )
     account = Account([entry.sop_instance_uid for entry in entries], tell)
-    parts = _parts(studies, _read(studies, entries, account), comparison, account)
+    read = _read(studies, entries, account)
+    if any(manifest.name in report.algorithms for report in read.values()):
+        tell(f"some reports were made by {manifest.name} itself: figures say how far it agrees with itself")
+    parts = _parts(studies, read, comparison, account)
     runs = StudyRuns(registry, manifest, engine, account)
     with closing(engine):
         for number, study in enumerate(studies, 1):
@@ -151,6 +154,8 @@ def _read(
             account.leave_out(place, str(exc))
             continue
         read[place] = report
+        if report.algorithms:
+            account.by_algorithm(place)
     replaced = {uid for report in read.values() for uid in report.replaces}
     for place in [place for place, report in read.items() if report.sop_instance_uid in replaced]:
         account.leave_out(place, "a later version of it is there")
@@ -178,12 +183,15 @@ def _parts(
         possible = evidence or {uid for uid, study in study_of.items() if study == report.study_instance_uid}
         if not possible:
             account.leave_out(place, "there are no images of its study")
-        speaking = [passage for passage in report.passages if comparison.speaks([passage])]
-        if not speaking:
-            account.leave_out(place, _SILENT)
-        for passage in speaking:
+            continue
+        account.leave_out(place, _SILENT)
+        for passage in filter(lambda passage: comparison.speaks([passage]), report.passages):
             own = {series_of[uid] for uid in passage.instances if uid in series_of}
             own |= {uid for uid in passage.series if uid in study_of}
+            if passage.instances and not own:
+                account.leave_out_part("a group whose images are not in the folder")
+                account.leave_out(place, _MISSING)
+                continue
             for study in {study_of[uid] for uid in own or possible}:
                 within = {uid for uid, home in study_of.items() if home == study}
                 parts[study].append(

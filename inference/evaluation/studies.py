@@ -46,6 +46,7 @@ class Account:
         self._why: dict[int, str] = {}
         self._parts: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
+        self._by_algorithm: set[int] = set()
         self._answered = 0
         self._asked = 0
 
@@ -54,12 +55,16 @@ class Account:
         self._used.add(reference)
 
     def leave_out(self, reference: int, why: str) -> None:
-        """Say why a reference is not used; nothing where it is used elsewhere."""
-        self._why.setdefault(reference, why)
+        """Say why a reference is not used, unless it is elsewhere; the last word counts."""
+        self._why[reference] = why
 
     def leave_out_part(self, why: str) -> None:
         """Say why a part of a reference is not used."""
         self._parts[why] += 1
+
+    def by_algorithm(self, reference: int) -> None:
+        """Count a reference as one that no person made, or not alone."""
+        self._by_algorithm.add(reference)
 
     def ask(self) -> None:
         """Count a series that has a known answer."""
@@ -90,6 +95,7 @@ class Account:
             "references": {
                 "read": len(self._uids),
                 "used": len(self._used),
+                "made_by_algorithms": len(self._used & self._by_algorithm),
                 "left_out": dict(left_out.most_common()),
                 "parts_left_out": dict(self._parts.most_common()),
             },

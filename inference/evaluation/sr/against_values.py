@@ -88,8 +88,8 @@ class ValueComparison:
         """Take in what was measured on a series."""
         del study
         known, problems = self._known(passages)
-        for one, value in known:
-            self._pairs[one.label].append((_found(one, prediction), value))
+        for one, pair in [(one, (_found(one, prediction), value)) for one, value in known]:
+            self._pairs[one.label].append(pair)
             self._patients[one.label].append(patient)
         return tuple(problems)
 

@@ -106,7 +106,7 @@ class Passage:
     group
         Whether it is a measurement group (PS3.16 TID 1410, 1411, 1501 and their like).
     instances, series
-        UIDs of what it refers to itself.
+        UIDs of the images and series that it refers to itself.
     algorithm
         Name of the algorithm that made it, where one did.
     """
@@ -143,6 +143,11 @@ class Report:
     passages: tuple[Passage, ...]
     instances: frozenset[str]
     replaces: frozenset[str]
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """Names of the algorithms that made something of it."""
+        return frozenset(passage.algorithm for passage in self.passages if passage.algorithm)
 
 
 def read_report(ds: Dataset) -> Report:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydicom.uid import SegmentationStorage
+
 from dicom_node.domain.errors import InferenceFailed
 from inference.evaluation.sr.codes import code_in
 
@@ -95,9 +97,11 @@ class Tree:
 
 
 def image_of(item: Dataset) -> tuple[str, tuple[int, ...]] | None:
-    """UID and frame numbers of the instance that an IMAGE item refers to; `None` for other items."""
+    """UID and frame numbers of the image that an item refers to; `None` for other items and Segmentations."""
     references = item.get("ReferencedSOPSequence")
     if item.get("ValueType") != "IMAGE" or not references:
+        return None
+    if references[0].get("ReferencedSOPClassUID") == SegmentationStorage:
         return None
     frames = references[0].get("ReferencedFrameNumber")
     numbers = () if frames is None else (frames,) if isinstance(frames, int | str) else tuple(frames)

@@ -3,127 +3,40 @@
 from dataclasses import replace
 
 import highdicom as hd
-import numpy as np
 import pydicom
 import pytest
 from highdicom import sr
 from model_series import MemoryStudy
 from predicted_series import derive_uid, make_case
-from predicted_tasks import as_frames, classified, detected, make_task
+from predicted_tasks import classified, detected, make_task
 from pydicom.sr.codedict import codes
-from reference_reports import (
-    code,
-    container,
-    drawn,
-    drawn_in_space,
-    group,
-    image,
-    number,
-    report,
-    tracked,
-    with_reports,
+from reference_packages import (
+    ABSENT,
+    BRAIN,
+    FINDING,
+    GLIOMA,
+    LENGTH,
+    MENINGIOMA,
+    NODULE,
+    PRESENT,
+    VOLUME,
+    Engine,
+    box_at,
+    evaluate,
+    nodule,
+    registry,
+    reports_of,
 )
-from toy_package import toy_manifest, write_package
+from reference_reports import code, container, drawn, group, image, number, report, with_reports
 
 from dicom_node.domain.errors import ConfigurationError, InferenceFailed
 from dicom_node.domain.finding import Code, Measurement
 from dicom_node.domain.result import ResultKind
 from dicom_node.domain.run import Reason, RejectionKind, RunStatus
 from inference.evaluation.report import complete, write_report
-from inference.evaluation.reports import evaluate_reports
 from inference.evaluation.segmentations import evaluate_studies
-from inference.evaluation.sr.boxes import drawn_findings
-from inference.evaluation.sr.content import read_report
-from inference.evaluation.sr.grid import read_grid
-from inference.registry import ModelRegistry
 
-GLIOMA, MENINGIOMA, NONE = ("393564001", "SCT"), ("302820008", "SCT"), ("272519000", "SCT")
-NODULE = ("27925004", "SCT")
-FINDING = ("121071", "DCM", "Finding")
-PRESENT, ABSENT = ("52101004", "SCT"), ("272519000", "SCT")
-VOLUME, BRAIN = ("118565006", "SCT"), ("12738006", "SCT")
-
-
-class Engine:
-    """Answers with what a test has laid out for it, and remembers what it was asked."""
-
-    def __init__(self, *predictions):
-        self._left, self.asked = list(predictions), []
-
-    def run(self, assignment, study, scratch, feeds):
-        self.asked.append(assignment.series_instance_uid)
-        answer = self._left.pop(0) if len(self._left) > 1 else self._left[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return replace(answer, series_instance_uid=assignment.series_instance_uid)
-
-    def close(self):
-        pass
-
-
-def raw(task, outputs, kind="volume"):
-    manifest = toy_manifest() | {"task": task, "outputs": outputs}
-    manifest["input"] |= {"kind": kind, "min_slices": 1}
-    manifest["input"]["sop_classes"].append("1.2.840.10008.5.1.4.1.1.4.1")
-    manifest["gates"] = {"before": [], "after": []}
-    return manifest
-
-
-CLASSES = {
-    "label": "{class_label}",
-    "classification": {
-        "mode": "multi-class",
-        "classes": [
-            {"name": "glioma", "label": "Glioma", "code": [*GLIOMA, "Glioma"]},
-            {"name": "meningioma", "label": "Meningioma", "code": [*MENINGIOMA, "Meningioma"]},
-            {"name": "none", "label": "No tumour", "code": [*NONE, "No tumour"], "abnormal": False},
-        ],
-    },
-}
-BOXES = {
-    "label": "{detections:.0f} boxes",
-    "detections": [
-        {"name": "nodule", "label": "Nodule", "code": [*NODULE, "Nodule"], "cielab": [60, 40, 30]}
-    ],
-}
-VALUES = {
-    "label": "Length",
-    "measurements": [
-        {"fact": "length", "name": ["410668003", "SCT", "Length"], "unit": ["mm", "UCUM", "mm"], "digits": 1}
-    ],
-}
-LENGTH = ("410668003", "SCT")
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("packages")
-    labels = raw(
-        "classification", {**CLASSES, "classification": {**CLASSES["classification"], "mode": "multi-label"}}
-    )
-    packages = {
-        "classes": raw("classification", CLASSES, "slices"),
-        "labels": labels,
-        "boxes": raw("detection", BOXES),
-        "values": raw("measurement", VALUES),
-        "mask": raw("segmentation", toy_manifest()["outputs"]),
-    }
-    for name, manifest in packages.items():
-        write_package(folder / name, manifest | {"name": name})
-    loaded = ModelRegistry.load([folder])
-    assert not loaded.invalid
-    return loaded
-
-
-def evaluate(registry, package, engine, *studies, **options):
-    told = []
-    options = {"tell": told.append} | options
-    made = evaluate_reports(registry, registry.get(package), studies, engine, **options)
-    return made, told
-
-
-def reports_of(case, **changes):
-    return [made for made in case.encode(**changes) if made.kind is ResultKind.SR]
+__all__ = ["registry"]
 
 
 def says(case, glioma):
@@ -162,7 +75,13 @@ def test_classes_that_our_own_reports_name_are_the_truth(registry, tumour):
     made, told = evaluate(registry, "classes", Engine(says(tumour, 0.9), says(tumour, 0.2)), *studies)
     assert made["task"] == "classification"
     assert made["figures"]["confusion"] == [[1, 1, 0], [0, 0, 0], [0, 0, 0]]
-    assert made["references"] == {"read": 4, "used": 4, "left_out": {}, "parts_left_out": {}}
+    assert made["references"] == {
+        "read": 4,
+        "used": 4,
+        "made_by_algorithms": 4,
+        "left_out": {},
+        "parts_left_out": {},
+    }
     assert made["behind_gates"] == {"answered": 2, "of": 2, "refused_for": {}}
     assert told == []
 
@@ -272,6 +191,21 @@ def test_what_gates_and_errors_keep_from_an_answer_is_counted(registry, tumour):
     assert made["behind_gates"]["refused_for"] == {"error: inference-failed": 1}
 
 
+def test_group_on_images_that_are_not_there_is_not_taken_for_another_series(registry, tumour):
+    here, gone = list(tumour.study.data), "1.2.3.4"
+    one = report(group(code(FINDING, MENINGIOMA), image(gone)), group(code(FINDING, GLIOMA)), evidence=here)
+    made, _ = evaluate(registry, "classes", Engine(says(tumour, 0.9)), with_reports(tumour.study, one))
+    assert made["figures"]["confusion"][0] == [1, 0, 0]
+    assert made["references"]["parts_left_out"] == {"a group whose images are not in the folder": 1}
+
+
+def test_operator_is_told_when_the_reports_are_the_packages_own(registry, tumour):
+    prediction = replace(tumour.prediction, model=replace(tumour.prediction.model, name="classes"))
+    study = with_reports(tumour.study, *reports_of(replace(tumour, prediction=prediction)))
+    _, told = evaluate(registry, "classes", Engine(says(tumour, 0.9)), study)
+    assert any("agrees with itself" in line for line in told)
+
+
 def test_package_is_run_on_the_series_that_the_group_names(registry, tumour):
     """Of two series of a study the one that the router likes less."""
     small = make_case(slices=5)
@@ -349,135 +283,6 @@ def test_volume_of_another_finding_is_not_taken_for_the_segments(registry):
     )
     made, _ = evaluate(registry, "mask", Engine(case.prediction), with_reports(case.study, one))
     assert made["figures"]["Bright: Volume"]["each"][0]["reference"] == pytest.approx(8.0)
-
-
-@pytest.fixture(scope="module")
-def nodules():
-    return make_task("detection")
-
-
-@pytest.mark.parametrize("plane", ["axial", "oblique"])
-def test_boxes_of_our_own_reports_come_back_as_they_were(registry, plane):
-    case = detected(make_case(slices=9, plane=plane))
-    study = with_reports(case.study, *reports_of(case))
-    made, _ = evaluate(registry, "boxes", Engine(case.prediction), study, overlap=0.7)
-    figures = made["figures"]["Nodule"]
-    assert next(iter(figures)) == "false_negative_rate"
-    assert (figures["sensitivity"], figures["findings"], figures["boxes"]) == (1.0, 2, 2)
-    assert figures["false_positives_per_study"] == 0
-
-
-def nodule(*shapes, uid="1.2.3"):
-    return group(code(FINDING, NODULE), tracked(uid), *shapes)
-
-
-def box_at(case, *box):
-    one = replace(case.prediction.detections[0], box=tuple(map(float, box)))
-    return replace(case.prediction, detections=(one,))
-
-
-def in_space(case, points):
-    """Slice, row and column of voxel centres as LPS, mm."""
-    first = pydicom.dcmread(pydicom.filebase.DicomBytesIO(next(iter(case.study.data.values()))))
-    cosines = np.array(first.ImageOrientationPatient, float)
-    steps = [2.5 * np.cross(cosines[:3], cosines[3:]), first.PixelSpacing[0] * cosines[3:]]
-    steps.append(first.PixelSpacing[1] * cosines[:3])
-    return (
-        (np.array(points, float) @ np.array(steps) + np.array(first.ImagePositionPatient, float))
-        .ravel()
-        .tolist()
-    )
-
-
-SHAPES = {
-    "circle": lambda case, uid: drawn("CIRCLE", [10, 20, 13, 24], uid),
-    "ellipse": lambda case, uid: drawn("ELLIPSE", [7, 20, 13, 20, 10, 12, 10, 28], uid),
-    "outline": lambda case, uid: drawn("POLYLINE", [5, 15, 15, 15, 10, 25, 5, 15], uid),
-    "polygon in space": lambda case, uid: drawn_in_space(
-        "POLYGON", in_space(case, [(4, 14.5, 4.5), (4, 14.5, 14.5), (4, 24.5, 9.5), (4, 14.5, 4.5)]),
-        derive_uid("frame of reference")),
-    "ellipsoid in space": lambda case, uid: drawn_in_space(
-        "ELLIPSOID",
-        in_space(case, [(2.5, 19.5, 9.5), (5.5, 19.5, 9.5), (4, 9.5, 9.5), (4, 29.5, 9.5), (4, 19.5, 4.5),
-                        (4, 19.5, 14.5)]),
-        derive_uid("frame of reference")),
-}  # fmt: skip
-EXPECTED = {
-    "circle": (4, 15, 5, 5, 25, 15),
-    "ellipse": (4, 12, 7, 5, 28, 13),
-    "outline": (4, 15, 5, 5, 25, 15),
-    "polygon in space": (4, 15, 5, 5, 25, 15),
-    "ellipsoid in space": (3, 10, 5, 6, 30, 15),
-}
-
-
-@pytest.mark.parametrize("plane", ["axial", "sagittal", "oblique"])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_box_round_each_shape_is_where_it_was_drawn(shape, plane):
-    case = make_case(slices=9, plane=plane, spacing=(1.0, 0.5))
-    made = read_report(report(nodule(SHAPES[shape](case, list(case.study.data)[4]))))
-    grid = read_grid(case.study, case.prediction)
-    (found,) = drawn_findings(made.passages, [Code(*NODULE, "Nodule")], grid)
-    assert found.box == pytest.approx(EXPECTED[shape], abs=1e-3)
-
-
-def test_groups_of_one_tracking_uid_are_one_finding_and_readers_who_agree_too(registry, nodules):
-    uids = list(nodules.study.data)
-    outline = [5, 15, 15, 15, 15, 25, 5, 25, 5, 15]
-    stack = [nodule(drawn("POLYLINE", outline, uids[index]), uid="1.2.3") for index in (3, 4, 5)]
-    again = nodule(*[drawn("POLYLINE", outline, uids[index]) for index in (3, 4, 5)], uid="4.5.6")
-    study = with_reports(nodules.study, report(*stack), report(again))
-    made, _ = evaluate(registry, "boxes", Engine(box_at(nodules, 3, 15, 5, 6, 25, 15)), study, overlap=0.99)
-    figures = made["figures"]["Nodule"]
-    assert (figures["findings"], figures["sensitivity"]) == (1, 1.0)
-    assert made["references"]["parts_left_out"] == {"a finding that several groups draw is counted once": 1}
-
-
-def test_codes_of_snomed_rt_are_those_of_snomed_ct(registry, nodules):
-    """As systems wrote them before 2019."""
-    shape = drawn("CIRCLE", [10, 20, 13, 24], list(nodules.study.data)[4])
-    one = report(group(code(FINDING, ("M-03010", "SRT")), code(("M-03010", "SRT"), ("G-A203", "SRT")), shape))
-    study = with_reports(nodules.study, one)
-    made, _ = evaluate(registry, "boxes", Engine(box_at(nodules, 4, 15, 5, 5, 25, 15)), study)
-    assert made["figures"]["Nodule"]["sensitivity"] == 1.0
-
-
-def test_finding_on_a_frame_is_on_the_slice_of_that_frame(registry):
-    case = as_frames(detected(make_case(slices=9)))
-    (uid,) = case.study.data
-    ours = with_reports(case.study, *reports_of(case))
-    made, _ = evaluate(registry, "boxes", Engine(case.prediction), ours, overlap=0.7)
-    assert made["figures"]["Nodule"]["sensitivity"] == 1.0
-    outline = [5, 15, 15, 15, 15, 25, 5, 25, 5, 15]
-    one = report(nodule(drawn("POLYLINE", outline, uid, frame=5)), evidence=[uid])
-    engine = Engine(box_at(case, 4, 15, 5, 5, 25, 15))
-    made, _ = evaluate(registry, "boxes", engine, with_reports(case.study, one), overlap=0.99)
-    assert made["figures"]["Nodule"]["sensitivity"] == 1.0
-
-
-def test_study_without_findings_counts_where_its_report_says_so(registry, nodules):
-    study = with_reports(nodules.study, report(group(code(NODULE, ABSENT))))
-    made, _ = evaluate(registry, "boxes", Engine(nodules.prediction), study)
-    figures = made["figures"]["Nodule"]
-    assert (figures["false_negative_rate"], figures["false_positives_per_study"]) == (None, 2.0)
-
-
-@pytest.mark.parametrize(
-    ("shape", "why"),
-    [
-        (lambda uid: drawn("POINT", [3, 4], uid), "no extent"),
-        (lambda uid: drawn("POLYLINE", [3, 4, 9, 4], uid), "no extent"),
-        (lambda uid: drawn("CIRCLE", [3, 4], uid), "without centre and edge"),
-        (lambda uid: drawn("POLYLINE", [3, 4, 9, 9], "1.2.3"), "not given"),
-        (lambda uid: drawn_in_space("POLYGON", [0, 0, 0, 9, 9, 0], "1.2.3"), "another frame of reference"),
-        (lambda uid: image(uid), "not drawn"),
-    ],
-)
-def test_finding_that_makes_no_box_leaves_its_study_out_with_the_reason(registry, nodules, shape, why):
-    one = report(nodule(shape(next(iter(nodules.study.data)))), evidence=nodules.study.data)
-    with pytest.raises(ConfigurationError, match=why) as caught:
-        evaluate(registry, "boxes", Engine(nodules.prediction), with_reports(nodules.study, one))
-    assert '(27925004, SCT, "Nodule")' in str(caught.value)
 
 
 @pytest.mark.parametrize("package", ["classes", "labels", "values", "boxes"])

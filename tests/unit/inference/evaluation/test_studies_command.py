@@ -98,7 +98,9 @@ def test_segmenter_is_judged_by_a_segmentation_in_the_size_that_its_run_told(tmp
     (row,) = made["figures"]["Bright"]["each"]
     assert row["dice"] == 1.0
     assert row["volume_ml"] == pytest.approx(3 * 8 * 12 * 1.0 / 1000)
-    assert made["references"] == {"read": 1, "used": 1, "left_out": {}, "parts_left_out": {}}
+    assert made["references"] == {
+        "read": 1, "used": 1, "made_by_algorithms": 0, "left_out": {}, "parts_left_out": {}
+    }  # fmt: skip
 
 
 def test_folder_without_a_reference_is_refused_with_what_to_do(tmp_path, slices):
