@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from dicom_node.domain.result import ResultKind
-from inference.encode.checks.baseline import is_registered, parse, read_baseline, uids_of, uids_of_json
+from inference.encode.checks.baseline import is_registered, read_baseline, uids_of_json, uids_of_result
 from inference.encode.checks.classes import LABEL_MAP_STORAGE
 from inference.encode.checks.examination import Examination
 from inference.encode.checks.program import Validator
@@ -74,8 +74,7 @@ class Gate:
 
     def uids(self, result: UncheckedResult) -> frozenset[str]:
         """All UIDs in a result that the standard does not register."""
-        found = set(uids_of(parse(result.data, pixels=False)))
-        return frozenset(uid for uid in found if not is_registered(uid))
+        return frozenset(uid for uid in uids_of_result(result.data) if not is_registered(uid))
 
     def study_uids(self, study: StudyInput) -> frozenset[str]:
         """All UIDs of a study's inputs."""
@@ -92,7 +91,7 @@ def _left_alone(results: Sequence[UncheckedResult], bad: Mapping[str, list[str]]
         return {}
     # Pictures refer to source slices only.
     referring = {
-        result.sop_instance_uid: set(uids_of(parse(result.data, pixels=False)))
+        result.sop_instance_uid: uids_of_result(result.data)
         for result in results
         if result.kind is not ResultKind.SC and result.sop_instance_uid not in bad
     }

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pydicom
 
+from inference.encode.checks.elements import encoded_elements
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -79,6 +81,13 @@ def read_baseline(
 def parse(part10: bytes, *, pixels: bool = True) -> Dataset:
     """Read a data set, with its pixel data or up to it."""
     return pydicom.dcmread(io.BytesIO(part10), stop_before_pixels=not pixels)
+
+
+def uids_of_result(part10: bytes) -> frozenset[str]:
+    """All values of VR UI in a result, at any nesting."""
+    elements = encoded_elements(part10)
+    found = elements.uids() if elements is not None else None
+    return frozenset(uids_of(parse(part10, pixels=False))) if found is None else found
 
 
 def uids_of(ds: Dataset) -> Iterator[str]:
