@@ -65,7 +65,8 @@ def judge_values(
         return lambda chosen: _bland_altman(differences[chosen])[place]
 
     limits: dict[str, Any] = {}
-    for place, name in enumerate(("bias", "lower", "upper")):
+    # One difference has a size, and no spread.
+    for place, name in enumerate(("bias", "lower", "upper") if len(pairs) > 1 else ("bias",)):
         limits |= {name: _rounded(_bland_altman(differences)[place]), f"{name}_95": within(limit(place))}
     references = np.abs(values[:, 1])
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from inference.training.calibration import BINS, area_under_curve, calibration_e
 from inference.training.intervals import RESAMPLINGS, interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: A subgroup with fewer cases is marked: its figures say little.
 SMALL_GROUP = 30
+#: So many values of an attribute make subgroups, those that most cases have.
+MOST_SUBGROUPS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,25 @@ def curve_of(cases: ClassifiedCases) -> list[list[float]]:
     points = roc(cases.score, cases.positive)
     every = max(1, len(points) // 200)
     return [[round(x, 4), round(y, 4)] for x, y, _ in [*points[::every], points[-1]]]
+
+
+def subgroups_of(
+    cases: ClassifiedCases, attributes: Mapping[str, Sequence[str]], *, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """The figures of the cases of each value of each attribute, where there are several.
+
+    Parameters
+    ----------
+    attributes
+        The value of each case, by the attribute's name; empty where it is not known.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, values in attributes.items():
+        told = np.array(values)
+        most = [value for value, _ in Counter(values).most_common(MOST_SUBGROUPS) if value]
+        if len(most) > 1:
+            found[name] = {value: judge(cases.of(told == value), seed=seed) for value in sorted(most)}
+    return found
 
 
 def threshold_of(output: ClassificationOutput) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from dicom_node.domain.errors import ConfigurationError
 from dicom_node.domain.run import RunStatus
-from inference.evaluation.classification import ClassifiedCases, curve_of, judge, threshold_of
+from inference.evaluation.classification import ClassifiedCases, curve_of, judge, subgroups_of, threshold_of
 from inference.evaluation.loaded import LoadedModel
 from inference.training.examples import SUFFIXES, Example, Examples, read_examples, read_grey
 
@@ -82,7 +82,7 @@ def evaluate_pictures(
         "data_sha256": examples.sha256(),
         "classes": list(cases.classes),
         "figures": judge(cases, seed=seed),
-        "subgroups": _subgroups(cases, _attributes(data, examples), seed),
+        "subgroups": subgroups_of(cases, _attributes(data, examples), seed=seed),
         "curve": curve_of(cases),
     }
     if engine is not None:
@@ -137,18 +137,6 @@ def _attributes(data: Path, examples: Examples) -> Mapping[str, list[str]]:
         column: [(by_path[item.path].get(column) or "").strip() for item in examples.items]
         for column in columns
     }
-
-
-def _subgroups(
-    cases: ClassifiedCases, attributes: Mapping[str, list[str]], seed: int
-) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for column, values in attributes.items():
-        told = np.array(values)
-        names = [name for name, _ in Counter(values).most_common(20) if name]
-        if len(names) > 1:
-            found[column] = {name: judge(cases.of(told == name), seed=seed) for name in sorted(names)}
-    return found
 
 
 def _behind_gates(

@@ -140,5 +140,6 @@ def _bland_altman(pairs: list[tuple[float, float]], told: dict[str, Any], unit: 
     figure, axes = _empty(f"mean of both, {unit}", f"found less reference, {unit}")
     axes.plot([(a + b) / 2 for a, b in pairs], [a - b for a, b in pairs], "o", color="#1f5f8b")
     for name in ("bias", "lower", "upper"):
-        axes.axhline(told[name], linestyle="-" if name == "bias" else "--", color="grey")
+        if told.get(name) is not None:
+            axes.axhline(told[name], linestyle="-" if name == "bias" else "--", color="grey")
     return figure

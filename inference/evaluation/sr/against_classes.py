@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dicom_node.domain.errors import ConfigurationError, InferenceFailed
-from inference.evaluation.classification import ClassifiedCases, curve_of, judge, threshold_of
+from inference.attributes import MANUFACTURER, text
+from inference.evaluation.classification import ClassifiedCases, curve_of, judge, subgroups_of, threshold_of
 from inference.evaluation.sr.codes import among, told
 from inference.evaluation.sr.findings import true_class, true_labels
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from dicom_node.ports.models import StudyInput
     from inference.contract.package import ModelManifest
     from inference.evaluation.sr.content import Passage
+
+#: Of the series' first image; what subgroups are made of.
+_ATTRIBUTES = {"sex": "00100040", "maker": MANUFACTURER}
 
 
 class ClassComparison:
@@ -36,6 +40,7 @@ class ClassComparison:
         self._probability: list[list[float]] = []
         self._truth: list[list[bool | None]] = []
         self._patients: list[int] = []
+        self._attributes: dict[str, list[str]] = {name: [] for name in _ATTRIBUTES}
 
     @property
     def looked_for(self) -> str:
@@ -59,7 +64,13 @@ class ClassComparison:
         self, study: StudyInput, prediction: Prediction, passages: Sequence[Passage], patient: int
     ) -> tuple[str, ...]:
         """Take in the probabilities of a series."""
-        del study
+        shown = next(
+            entry.attributes
+            for entry in study.instances
+            if entry.series_instance_uid == prediction.series_instance_uid
+        )
+        for name, tag in _ATTRIBUTES.items():
+            self._attributes[name].append(text(shown, tag))
         self._truth.append(self._true(passages))
         self._probability.append([one.probability for one in prediction.classes])
         self._patients.append(patient)
@@ -73,6 +84,7 @@ class ClassComparison:
                 "task": "classification",
                 "classes": list(cases.classes),
                 "figures": judge(cases, seed=seed),
+                "subgroups": subgroups_of(cases, self._attributes, seed=seed),
                 "curve": curve_of(cases),
             }
         each = {one.label: self._of_label(index) for index, one in enumerate(self._output.classes)}

@@ -4,9 +4,11 @@ import copy
 import io
 
 import numpy as np
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from reference_reports import code, container, drawn, drawn_in_space, group, image, number, report, tracked
 
@@ -80,6 +82,14 @@ def test_image_that_is_referred_to_by_its_place_in_the_tree_is_found():
         for region in passage.regions
     ]
     assert (region.sop_instance_uid, region.frames) == ("1.2.3", (2,))
+
+
+def test_report_of_another_maker_gives_its_numbers():
+    """A Comprehensive SR that DCMTK's authors made, of no template that we write."""
+    ds = pydicom.dcmread(get_testdata_file("test-SR.dcm", download=False))
+    numbers = [number for passage in read_report(ds).passages for number in passage.numbers]
+    assert {(one.name.meaning, one.value, one.unit.value) for one in numbers} == {("Diameter", 3.0, "cm")}
+    assert read_report(ds).instances
 
 
 def test_tree_that_refers_to_itself_or_has_no_floor_is_refused():
@@ -161,7 +171,9 @@ def test_agreement_of_values_by_hand():
     assert figures["upper"] == pytest.approx(1.25 + spread, abs=1e-4)
     low, high = figures["bias_95"]
     assert low < 1.25 < high
-    assert judge_values([(1.0, 1.0)], [0])["bias_95"] is None
+    alone = judge_values([(1.0, 2.0)], [0])
+    assert (alone["bias"], alone["bias_95"]) == (-1.0, None)
+    assert "lower" not in alone
 
 
 def test_intraclass_correlation_is_that_of_the_classic_example():

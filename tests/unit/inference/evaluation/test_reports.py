@@ -52,7 +52,7 @@ def another_study(study, name):
     for uid, part10 in study.data.items():
         ds = pydicom.dcmread(pydicom.filebase.DicomBytesIO(part10))
         ds.StudyInstanceUID, ds.SeriesInstanceUID = derive_uid("study", name), derive_uid("series", name)
-        ds.SOPInstanceUID, ds.PatientID = derive_uid(uid, name), name
+        ds.SOPInstanceUID, ds.PatientID, ds.PatientSex = derive_uid(uid, name), name, "M"
         buffer = pydicom.filebase.DicomBytesIO()
         ds.save_as(buffer, enforce_file_format=True)
         data[str(ds.SOPInstanceUID)] = buffer.getvalue()
@@ -83,6 +83,7 @@ def test_classes_that_our_own_reports_name_are_the_truth(registry, tumour):
         "parts_left_out": {},
     }
     assert made["behind_gates"] == {"answered": 2, "of": 2, "refused_for": {}}
+    assert [one["accuracy"] for one in made["subgroups"]["sex"].values()] == [1.0, 0.0]
     assert told == []
 
 
