@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from dicom_node.domain.errors import NodeError
 from inference.adapters.build import build_adapter
 from inference.manifest import read_manifest
-from inference.runner.model_memory import die_first, give_back, gpu_peak_mb, peak_mb, start_counting
+from inference.runner.model_memory import (
+    die_first,
+    give_back,
+    gpu_peak_mb,
+    keep_loaded,
+    peak_mb,
+    start_counting,
+)
 from inference.runner.model_work import work_on
 
 if TYPE_CHECKING:
@@ -69,6 +76,7 @@ class Worker:
             # A processor gains a tenth of a study from this, and the node starts on it too.
             adapter.warm_up()
         self._model = manifest, adapter
+        keep_loaded()
         return {"device": device, "elapsed_s": time.perf_counter() - started, "peak_mb": peak_mb()}
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
