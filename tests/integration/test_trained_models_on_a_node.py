@@ -1,5 +1,6 @@
 """The packages that were trained here, by DICOM from end to end: real images in, coded results out."""
 
+import copy
 import io
 
 import pytest
@@ -11,7 +12,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ROUTES = [
     {"name": "head", "when": {"modality": "MR"}, "models": ["mr-brain-tumour"]},
-    {"name": "chest", "when": {"modality": "CR"}, "models": ["cxr-pneumonia"]},
+    {"name": "chest", "when": {"modality": "CR"}, "models": ["cxr-pneumonia"], "series": "all"},
 ]
 
 
@@ -50,8 +51,7 @@ def _texts(item):
         yield from _texts(child)
 
 
-def _check(node, study, model, labels):
-    (run,) = study["runs"]
+def _check(node, study, run, model, labels):
     assert (study["state"], run["status"], run["model"]) == ("done", "done", model), run["reason"]
     assert run["label"].startswith(labels)
     assert 0.6 <= run["confidence"] <= 1
@@ -67,10 +67,27 @@ def _check(node, study, model, labels):
 def test_head_without_tumour_is_called_one(node, t1_half):
     assert set(node.send(t1_half)) == {0x0000}
     study = node.wait_ended(t1_half[0].StudyInstanceUID)
-    _check(node, study, "mr-brain-tumour", "No tumour")
+    (run,) = study["runs"]
+    _check(node, study, run, "mr-brain-tumour", "No tumour")
 
 
-def test_chest_radiograph_is_judged_by_the_pneumonia_model(node, chest):
-    assert node.send([chest]) == [0x0000]
+def test_radiographs_of_one_study_are_judged_together_and_each_has_its_report(node, chest):
+    sent = [copy.deepcopy(chest) for _ in range(3)]
+    for ds in sent[1:]:
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = generate_uid(), generate_uid()
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+    sent[1].PixelData = bytes(len(sent[1].PixelData))
+    assert set(node.send(sent)) == {0x0000}
     study = node.wait_ended(chest.StudyInstanceUID)
-    _check(node, study, "cxr-pneumonia", ("Pneumonia", "No pneumonia"))
+    judged = {status: [r for r in study["runs"] if r["status"] == status] for status in ("done", "rejected")}
+    first, second = judged["done"]
+    _check(node, study, first, "cxr-pneumonia", ("Pneumonia", "No pneumonia"))
+    assert (first["label"], first["confidence"]) == (second["label"], second["confidence"])
+    (refused,) = judged["rejected"]
+    assert "blank" in refused["reason"]
+    about = {
+        item.ReferencedSeriesSequence[0].SeriesInstanceUID
+        for ds in _stored(node, study, "SR")
+        for item in ds.CurrentRequestedProcedureEvidenceSequence
+    }
+    assert len(about) == 3

@@ -13,7 +13,6 @@ from dicom_node.domain.run import Assignment, RejectionKind, RunStatus
 from inference.registry import ModelRegistry
 from inference.runner.arrays import unpack_arrays
 from inference.runner.engine import ProcessEngine
-from inference.runner.limits import RunLimits
 
 GREY = np.linspace(40, 90, 30 * 36).reshape(1, 30, 36)
 #: Voxels of a series of five slices, float32.
@@ -48,22 +47,12 @@ def registry(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engine_of(registry):
-    made = {}
-
-    def start(batch_mb=128):
-        if batch_mb not in made:
-            limits = RunLimits(batch_mb=batch_mb)
-            made[batch_mb] = ProcessEngine(
-                registry, device="cpu", timeout_s=20, min_confidence=0.6, limits=limits
-            )
-        return made[batch_mb]
-
+def engine(registry):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", "tests/support")
-        yield start
-        for engine in made.values():
-            engine.close()
+        made = ProcessEngine(registry, device="cpu", timeout_s=20, min_confidence=0.6)
+        yield made
+        made.close()
 
 
 def study_with(*series):
@@ -95,12 +84,12 @@ def run(engine, study, scratch, model="together"):
     return found
 
 
-def test_series_that_are_taken_together_come_out_as_alone(engine_of, tmp_path):
+def test_series_that_are_taken_together_come_out_as_alone(engine, tmp_path):
     study = study_with(slices(100), slices(130), slices(150))
-    found = run(engine_of(), study, tmp_path)
+    found = run(engine, study, tmp_path)
     assert [one.label for one in found] == ["Glioma, 3 at once"] * 3
     for one, assignment in zip(found, assignments_of(study), strict=True):
-        alone = engine_of().run(assignment, study, tmp_path)
+        alone = engine.run(assignment, study, tmp_path)
         assert alone.label == "Glioma, 1 at once"
         arrays, expected = unpack_arrays(one.arrays), unpack_arrays(alone.arrays)
         assert arrays.keys() == expected.keys()
@@ -113,13 +102,13 @@ def test_series_that_are_taken_together_come_out_as_alone(engine_of, tmp_path):
     assert len({one.elapsed_s for one in found}) == 1
 
 
-def test_series_that_a_gate_refuses_touch_no_other(engine_of, tmp_path):
+def test_series_that_a_gate_refuses_touch_no_other(engine, tmp_path):
     blank = mr_slices(np.full((5, 30, 36), 50, np.uint16))
     duplicate = slices()
     duplicate[1].ImagePositionPatient = duplicate[2].ImagePositionPatient
     dark = slices(0)
     study = study_with(slices(), slices(BodyPartExamined="KNEE"), blank, duplicate, dark, slices())
-    found = run(engine_of(), study, tmp_path)
+    found = run(engine, study, tmp_path)
     assert [one.label for one in found] == ["Glioma, 2 at once", *[None] * 4, "Glioma, 2 at once"]
     refused = [{r.kind for r in one.reasons if not r.passed} for one in found]
     assert refused == [
@@ -135,24 +124,28 @@ def test_series_that_a_gate_refuses_touch_no_other(engine_of, tmp_path):
     ]
 
 
-def test_no_more_series_are_taken_at_once_than_the_limit_lets(engine_of, tmp_path):
+def test_no_more_series_are_taken_at_once_than_the_limit_lets(engine, tmp_path):
     study = study_with(slices(), slices(), slices())
-    half = SERIES_BYTES * 1.5 / 2**20
-    assert [one.label for one in run(engine_of(batch_mb=half), study, tmp_path)] == ["Glioma, 2 at once"] * 2
+    engine._batch_bytes = 1.5 * SERIES_BYTES
+    try:
+        assert [one.label for one in run(engine, study, tmp_path)] == ["Glioma, 2 at once"] * 2
+        engine._batch_bytes = 0
+        assert [one.label for one in run(engine, study, tmp_path)] == ["Glioma, 1 at once"]
+    finally:
+        engine._batch_bytes = 100 * SERIES_BYTES
 
 
-def test_a_model_that_takes_one_at_a_time_is_asked_one_by_one(engine_of, tmp_path):
+def test_a_model_that_takes_one_at_a_time_is_asked_one_by_one(engine, tmp_path):
     _, rows, columns = np.indices((5, 6, 7))
     voxels = (40 + 5 * rows + 4 * columns).astype(np.uint16)
     voxels[2, 3, :6] = 110
     brighter = voxels.copy()
     brighter[3, 3, :6] = 110
-    found = run(engine_of(), study_with(mr_slices(voxels), mr_slices(brighter)), tmp_path, "toy")
+    found = run(engine, study_with(mr_slices(voxels), mr_slices(brighter)), tmp_path, "toy")
     assert [int(unpack_arrays(one.arrays)["mask"].sum()) for one in found] == [6, 12]
 
 
-def test_a_series_that_ends_the_process_fails_all_and_each_of_them_alone_shows_which(engine_of, tmp_path):
-    engine = engine_of()
+def test_a_series_that_ends_the_process_fails_all_and_each_of_them_alone_shows_which(engine, tmp_path):
     study = study_with(slices(), slices(first=1), slices())
     with pytest.raises(ModelProcessFailed, match="exit status 7"):
         run(engine, study, tmp_path)
@@ -163,8 +156,7 @@ def test_a_series_that_ends_the_process_fails_all_and_each_of_them_alone_shows_w
     assert [engine.run(one, study, tmp_path).status for one in (good, other)] == [RunStatus.DONE] * 2
 
 
-def test_series_together_have_the_time_of_all(engine_of, tmp_path):
-    engine = engine_of()
+def test_series_together_have_the_time_of_all(engine, tmp_path):
     study = study_with(slices(), slices(first=2))
     run(engine, study_with(slices()), tmp_path)
     engine._host.timeout_s = 0.4
