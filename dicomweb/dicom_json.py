@@ -160,18 +160,18 @@ def _attribute(ds: Dataset, tag: BaseTag, context: _Context) -> dict[str, Any]:
 
 def _sequence(ds: Dataset, tag: BaseTag, context: _Context) -> dict[str, Any]:
     key = f"{tag:08X}"
-    items = sequence_items(ds, tag)
-    models = [
-        _encode(item, replace(context, path=f"{context.path}{key}/{index}/"))
-        for index, item in enumerate(items)
-    ]
-    if not models:
-        return {"vr": "SQ"}
-    limit = context.rules.sequence_limit
     # Only the outermost sequence is measured: its length holds those within.
-    if limit is not None and not context.path and len(json.dumps(models)) > limit:
-        return {"vr": "SQ", "BulkDataURI": f"{context.rules.bulk_root}{key}"}
-    return {"vr": "SQ", "Value": models}
+    limit = context.rules.sequence_limit if not context.path else None
+    models = []
+    length = 0
+    for index, item in enumerate(sequence_items(ds, tag)):
+        models.append(_encode(item, replace(context, path=f"{context.path}{key}/{index}/")))
+        if limit is not None:
+            # With the brackets of the list, or what stands between two items of it.
+            length += len(json.dumps(models[-1])) + 2
+            if length > limit:
+                return {"vr": "SQ", "BulkDataURI": f"{context.rules.bulk_root}{key}"}
+    return {"vr": "SQ", "Value": models} if models else {"vr": "SQ"}
 
 
 def sequence_items(ds: Dataset, tag: BaseTag) -> Sequence[Dataset]:
