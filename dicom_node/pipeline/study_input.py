@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from dicom_node.domain.catalog import CatalogEntry, CatalogKind
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from dicom_node.pipeline.services import Services
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WorkAreaStudy:
     """`ports.StudyInput` over the work area."""
 
@@ -32,10 +33,15 @@ class WorkAreaStudy:
         NotFound
             If the study holds no such instance.
         """
-        for entry in self.instances:
-            if entry.sop_instance_uid == sop_instance_uid:
-                return self.reader(entry.ref)
-        raise NotFound("the study holds no such instance in its work area")
+        try:
+            ref = self._refs[sop_instance_uid]
+        except KeyError:
+            raise NotFound("the study holds no such instance in its work area") from None
+        return self.reader(ref)
+
+    @cached_property
+    def _refs(self) -> dict[str, str]:
+        return {entry.sop_instance_uid: entry.ref for entry in self.instances}
 
 
 def study_input(services: Services, study_id: str, version: int) -> WorkAreaStudy:
