@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import highdicom as hd
 import numpy as np
 from highdicom.base import SOPClass
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage
 
 from dicom_node.domain.errors import EncodingFailed
@@ -16,8 +18,6 @@ from inference.encode.context import CHARACTER_SET, RESEARCH_NOTICE, Role
 from inference.encode.contours import closed_contours
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from dicom_node.domain.finding import Segment
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 #: "Detached Study Management", which the module asks for and the standard retired long ago.
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
+_CONTOUR_DATA = Tag("ContourData")
 
 
 def make_structure_set(context: ResultContext, mask: NDArray[np.uint8]) -> Dataset:
@@ -142,13 +143,20 @@ def _contour(source: SourceSeries, index: int, points: NDArray[np.float64]) -> D
     item.ContourImageSequence = [_image(source, index)]
     item.ContourGeometricType = "CLOSED_PLANAR"
     item.NumberOfContourPoints = len(points)
-    item.ContourData = _decimals(places.ravel())
+    item[_CONTOUR_DATA] = _decimals(places.ravel())
+    # As read from such a file: else pydicom decodes the numbers to write them again.
+    item.set_original_encoding(is_implicit_vr=False, is_little_endian=True, character_encoding="iso8859")
     return item
 
 
-def _decimals(values: NDArray[np.float64]) -> Sequence[str]:
+def _decimals(values: NDArray[np.float64]) -> RawDataElement:
+    """Contour Data as it is written: pydicom would check each of hundreds of thousands of numbers."""
     # A hundredth of a micrometre: far below a voxel, and short enough for DS.
-    return [f"{value:.5f}" for value in values]
+    text = "\\".join([f"{value:.5f}" for value in values.tolist()])
+    encoded = (text + " " * (len(text) % 2)).encode("ascii")
+    return RawDataElement(
+        _CONTOUR_DATA, "DS", len(encoded), encoded, 0, is_implicit_VR=False, is_little_endian=True
+    )
 
 
 def _observation(segment: Segment) -> Dataset:

@@ -28,6 +28,8 @@ _IDENTITY = re.compile(
     r"|AccessionNumber|Study(ID|Date|Time|Description)|.*Physician.*|Operators.*|Responsible.*|Admi.*"
     r"|IssuerOf.*|Requesting.*|ProtocolName|MilitaryRank|EthnicGroup|Occupation|MedicalRecordLocator)$"
 )
+# `None` where an element is not decoded yet and its encoding names no VR.
+_LOOKED_INTO = ("PN", "SQ", None)
 # Sequences of the patient and study modules refer to objects outside the study (PS3.3 §C.7.2.1).
 _FOREIGN_REFERENCES = frozenset(
     {"ReferencedStudySequence", "ReferencedPatientSequence", "ReferencedPatientPhotoSequence"}
@@ -92,7 +94,10 @@ def _check_nested(ds: Dataset, baseline: Baseline, schemes: frozenset[str]) -> I
     if "CodeValue" in ds:
         yield from _check_code(ds, schemes)
     yield from _check_reference(ds, baseline)
-    for element in ds:
+    for tag in ds.keys():  # noqa: SIM118 - iterating over the data set itself would decode every value
+        if not tag.is_private and ds.get_item(tag).VR not in _LOOKED_INTO:
+            continue
+        element = ds[tag]
         if element.is_empty:
             continue
         if element.tag.is_private:
