@@ -131,7 +131,11 @@ def read_map(raw: dict[str, Any]) -> ParametricMap:
 
 def read_explanation(raw: dict[str, Any] | None) -> ExplanationRequest | None:
     """`outputs.explanation`, where there is one."""
-    return None if raw is None else ExplanationRequest(raw["method"], raw.get("layer"), raw.get("slices", 3))
+    if raw is None:
+        return None
+    layers = raw.get("layer", [])
+    named = (layers,) if isinstance(layers, str) else tuple(layers)
+    return ExplanationRequest(raw["method"], named, raw.get("slices", 3))
 
 
 def read_adapter(raw: dict[str, Any]) -> AdapterSpec:

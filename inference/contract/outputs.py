@@ -100,13 +100,14 @@ class ExplanationRequest:
     Attributes
     ----------
     method
-        `grad-cam`, `grad-cam++`, `occlusion`, `integrated-gradients`.
-    layer
-        Name of the layer in the network, for the CAM methods; `None` takes the last one with a spatial grid.
+        `grad-cam`, `grad-cam++`, `layer-cam`, `occlusion`, `integrated-gradients`.
+    layers
+        Names of layers in the network, for the CAM methods; none takes the last one with a spatial grid. Of
+        several, the evidence is where all of them have it.
     slices
         How many slices, those that speak most for the finding.
     """
 
     method: str
-    layer: str | None = None
+    layers: tuple[str, ...] = ()
     slices: int = 3

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def explain(
-    network: LoadedNetwork, batch: NDArray[np.float32], target: int, method: str, layer: str | None = None
+    network: LoadedNetwork,
+    batch: NDArray[np.float32],
+    target: int,
+    method: str,
+    layers: tuple[str, ...] = (),
 ) -> NDArray[np.float32]:
     """Show where the evidence for an output of a network lies.
 
@@ -33,10 +37,12 @@ def explain(
     target
         Index into the network's first output, from 0.
     method
-        `grad-cam`, `grad-cam++`, `occlusion`, `integrated-gradients`; `choose_method` says which is possible.
-    layer
-        For the CAM methods: dotted name of a module; `None` takes the last one whose output has a spatial
-        grid of more than one cell.
+        `grad-cam`, `grad-cam++`, `layer-cam`, `occlusion`, `integrated-gradients`; `choose_method` says which
+        is possible.
+    layers
+        For the CAM methods: dotted names of modules; none takes the last one whose output has a spatial grid
+        of more than one cell. The maps of several are multiplied: a late layer knows the class and has a
+        coarse grid, an early one has a fine grid and answers to much else. What is weak becomes weaker by it.
 
     Returns
     -------
@@ -59,7 +65,7 @@ def explain(
         )
     if not len(batch):
         return np.zeros((0, *batch.shape[2:]), np.float32)
-    evidence = _evidence(network, batch, target, method, layer)
+    evidence = _evidence(network, batch, target, method, layers)
     # What is no number (an overflow in half precision) is no evidence.
     positive = np.maximum(np.nan_to_num(evidence, nan=0, posinf=0, neginf=0), 0)
     strongest = float(positive.max())
@@ -67,7 +73,7 @@ def explain(
 
 
 def _evidence(
-    network: LoadedNetwork, batch: NDArray[np.float32], target: int, method: str, layer: str | None
+    network: LoadedNetwork, batch: NDArray[np.float32], target: int, method: str, layers: tuple[str, ...]
 ) -> NDArray[np.floating]:
     if method == methods.OCCLUSION:
         return occlude(network, batch, target)
@@ -78,5 +84,5 @@ def _evidence(
         return smoothed(integrate_gradients(network.module, batch, target))
     from inference.explain.cam import class_activation
 
-    plus_plus = method == methods.GRAD_CAM_PLUS_PLUS
-    return class_activation(network.module, batch, target, layer, plus_plus=plus_plus)
+    maps = [class_activation(network.module, batch, target, layer, method) for layer in layers or (None,)]
+    return np.asarray(np.prod(maps, axis=0, dtype=np.float64))

@@ -1,9 +1,11 @@
-"""Grad-CAM and Grad-CAM++: a layer's channels, weighted by what they do for an output.
+"""Grad-CAM, Grad-CAM++ and LayerCAM: a layer's channels, weighted by what they do for an output.
 
 References
 ----------
 Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017.
 Chattopadhay et al., Grad-CAM++: Generalized Gradient-based Visual Explanations, WACV 2018.
+Jiang et al., LayerCAM: Exploring Hierarchical Class Activation Maps for Localization, IEEE Transactions on
+Image Processing 30, 2021.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from inference.explain.methods import ExplanationImpossible
+from inference.explain.methods import GRAD_CAM, GRAD_CAM_PLUS_PLUS, LAYER_CAM, ExplanationImpossible
 from inference.explain.parts import parts
 from inference.explain.scores import as_input, gradients, score
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def class_activation(
-    module: Any, batch: NDArray[np.float32], target: int, layer: str | None, *, plus_plus: bool
+    module: Any, batch: NDArray[np.float32], target: int, layer: str | None, method: str
 ) -> NDArray[np.float32]:
     """Maps of a layer's evidence for an output, interpolated onto the grid of the batch.
 
@@ -35,6 +37,8 @@ def class_activation(
         (n, channels, ...), 2D or 3D.
     layer
         Dotted name; `None` takes the last one with a spatial grid.
+    method
+        `grad-cam`, `grad-cam++` or `layer-cam`.
 
     Returns
     -------
@@ -53,10 +57,11 @@ def class_activation(
             (slope,) = torch.autograd.grad(total, activation, allow_unused=True)
             if slope is None:
                 raise ExplanationImpossible("the output does not depend on this layer; name another one")
-            weigh = _plus_plus_weights if plus_plus else _weights
             # Half precision would lose the small numbers.
             activation, slope = activation.detach().float(), slope.float()
-            evidence = (weigh(activation, slope) * activation).sum(dim=1, keepdim=True).clamp(min=0)
+            evidence = (
+                (_WEIGHTS[method](activation, slope) * activation).sum(dim=1, keepdim=True).clamp(min=0)
+            )
             mode = "bilinear" if batch.ndim == 4 else "trilinear"
             drawn = torch.nn.functional.interpolate(
                 evidence, size=batch.shape[2:], mode=mode, align_corners=False
@@ -75,6 +80,14 @@ def _plus_plus_weights(activation: Any, slope: Any) -> Any:
     below = 2 * slope**2 + activation.sum(dim=space, keepdim=True) * slope**3
     share = torch.where(below != 0, slope**2 / torch.where(below != 0, below, 1), 0)
     return (share * slope.clamp(min=0)).sum(dim=space, keepdim=True)
+
+
+def _weights_of_cells(_activation: Any, slope: Any) -> Any:
+    """Each cell by its own slope, so that early layers with a fine grid can be shown."""
+    return slope.clamp(min=0)
+
+
+_WEIGHTS = {GRAD_CAM: _weights, GRAD_CAM_PLUS_PLUS: _plus_plus_weights, LAYER_CAM: _weights_of_cells}
 
 
 class _Place:

@@ -9,12 +9,16 @@ if TYPE_CHECKING:
 
 GRAD_CAM = "grad-cam"
 GRAD_CAM_PLUS_PLUS = "grad-cam++"
+LAYER_CAM = "layer-cam"
+#: Those that look into a layer.
+CAM = (GRAD_CAM, GRAD_CAM_PLUS_PLUS, LAYER_CAM)
 OCCLUSION = "occlusion"
 INTEGRATED_GRADIENTS = "integrated-gradients"
 
 _TITLES = {
     GRAD_CAM: "Grad-CAM",
     GRAD_CAM_PLUS_PLUS: "Grad-CAM++",
+    LAYER_CAM: "LayerCAM",
     OCCLUSION: "Occlusion sensitivity",
     INTEGRATED_GRADIENTS: "Integrated gradients",
 }
@@ -48,7 +52,7 @@ def possible_methods(network: LoadedNetwork) -> tuple[str, ...]:
         return (OCCLUSION,)
     if any(kind.__name__ == "ScriptModule" for kind in type(module).__mro__):
         return (OCCLUSION, INTEGRATED_GRADIENTS)
-    return (GRAD_CAM, GRAD_CAM_PLUS_PLUS, OCCLUSION, INTEGRATED_GRADIENTS)
+    return (*CAM, OCCLUSION, INTEGRATED_GRADIENTS)
 
 
 def choose_method(network: LoadedNetwork, method: str) -> str:

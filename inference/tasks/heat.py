@@ -132,7 +132,7 @@ def draw_heat(
     picked = view.picked(weights, request.slices)
     try:
         method = choose_method(network, request.method)
-        maps = explain(network, images[list(picked)], target[0], method, request.layer)
+        maps = explain(network, images[list(picked)], target[0], method, request.layers)
     except ExplanationImpossible as exc:
         raise InferenceFailed(f"explanation: {exc}") from exc
     values, slices = view.to_source(maps, picked, request.slices)

