@@ -2,8 +2,12 @@
 
 import os
 
+import pynetdicom.ae
+import pynetdicom.transport
 import pytest
 from hypothesis import settings
+
+from dicom_node.dimse.closing_socket import ClosingSocket
 
 # CI draws the same examples in every run: new ones are for those who can mend what they find.
 settings.register_profile("ci", derandomize=True)
@@ -40,6 +44,15 @@ pytest_plugins = [
 
 #: How the reason of a skip begins whose cure is an installation.
 NEEDS = "Skipped: needs "
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _peers_close_their_connections():
+    """pynetdicom's own entities leave some connections to the garbage collector, and pytest minds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (pynetdicom.ae, pynetdicom.transport):
+            patch.setattr(module, "AssociationSocket", ClosingSocket)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

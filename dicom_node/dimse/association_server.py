@@ -10,8 +10,9 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from pynetdicom import evt
-from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
+from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
+from dicom_node.dimse.closing_socket import ClosingSocket
 from dicom_node.dimse.reactor import EventDrivenAssociation
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class _Handler(RequestHandler):  # type: ignore[misc] # the library is untyped
         )
         assoc._server = self.server
         assoc.name = f"AcceptorThread@{self.client_address[1]}"
-        assoc.set_socket(AssociationSocket(assoc, client_socket=self.request))
+        assoc.set_socket(ClosingSocket(assoc, client_socket=self.request))
         acceptor = assoc.acceptor
         acceptor.maximum_length = ae.maximum_pdu_size
         acceptor.ae_title = self.server.ae_title

@@ -1,7 +1,7 @@
 """The private parts of pynetdicom that the node replaces or calls, so that a change is noticed.
 
 `association_server` and `reactor` (serving), `encoded_store`, `held_reactor` and `sending_entity` (sending),
-and `request_line` (asking) rely on them.
+`request_line` (asking) and `closing_socket` rely on them.
 """
 
 # ruff: noqa: SLF001 - naming the private parts is the point

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
 from pynetdicom import AE
-from pynetdicom.transport import AddressInformation, AssociationSocket
+from pynetdicom.transport import AddressInformation
+
+from dicom_node.dimse.closing_socket import ClosingSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _FIRST = 1 << 20
 
 
-class SendingSocket(AssociationSocket):  # type: ignore[misc] # the library is untyped
+class SendingSocket(ClosingSocket):
     """Connects with a deadline for each step, sends at once, and keeps why it could not connect.
 
     Attributes
@@ -29,7 +30,6 @@ class SendingSocket(AssociationSocket):  # type: ignore[misc] # the library is u
         What ended the attempt to connect or to agree on TLS; None where neither failed.
     """
 
-    socket: Any
     failure: OSError | None = None
     verify: Callable[[ssl.SSLSocket], None] | None = None
 
@@ -95,14 +95,6 @@ class SendingSocket(AssociationSocket):  # type: ignore[misc] # the library is u
         # Without this a request waits for the acknowledgement of the packet before, up to 40 ms.
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
-
-    def _shutdown_socket(self) -> None:
-        # The library skips the close where the shutdown fails, as it does after a refused connection.
-        made = self.socket
-        super()._shutdown_socket()
-        if made is not None:
-            with contextlib.suppress(OSError):
-                made.close()
 
 
 class SendingEntity(AE):  # type: ignore[misc] # the library is untyped

@@ -268,5 +268,6 @@ def colour_share():
 
 @pytest.fixture(scope="session")
 def expecting():
-    """Playwright's assertions that wait."""
+    """Playwright's assertions that wait: nodes render pictures slowly where much runs beside them."""
+    expect.set_options(timeout=30_000)
     return expect

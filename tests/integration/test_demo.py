@@ -48,7 +48,7 @@ def test_demo_runs_shows_everything_and_runs_again(tmp_path):
             node_log[-6000:],
         )
         second.process.send_signal(signal.SIGINT)
-        second.process.wait(30)
+        second.process.wait(120)
     finally:
         second.stop()
 
