@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,7 +19,7 @@ from inference.training.package import (
     write_record,
     write_weights,
 )
-from inference.training.plan_file import make_plan
+from inference.training.plan_file import make_plan, plan_record
 from inference.training.segmentation import SegmenterPlan, train_segmenter
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ def _classifier(
     trained = train_classifier(examples, plan, out / CHECKPOINTS, report)
     test = trained.record["test"]
     parameters = {"classes": len(examples.classes), **plan.parameters}
-    write_record(out, trained.record | {"predictions": trained.predictions}, asdict(plan))
+    write_record(out, trained.record | {"predictions": trained.predictions}, plan_record(plan))
     write_manifest(
         out,
         text,
@@ -159,7 +158,7 @@ def _segmenter(
         raise ConfigurationError(f"{plan.network} does not segment; {', '.join(SEGMENTERS)} do")
     trained = train_segmenter(data, plan, out / CHECKPOINTS, report)
     dice = ", ".join(f"{name} {value:.3f}" for name, value in trained.record["test"]["dice"].items())
-    write_record(out, trained.record, asdict(plan))
+    write_record(out, trained.record, plan_record(plan))
     flat = "size" in plan.preprocessing and len(plan.preprocessing["size"]) == 2
     write_manifest(
         out,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dicom_node.domain.errors import ConfigurationError
 from inference.training.classification import train_folds
+from inference.training.plan_file import plan_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,5 +92,5 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def _belongs_to(examples: Examples, plan: ClassifierPlan) -> dict[str, Any]:
     """Data and plan as JSON keeps them."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(plan), default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(plan_record(plan), default=str))
     return {"data_sha256": examples.sha256(), "plan": plain}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -13,7 +14,6 @@ from inference.training.loop import LoopPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 T = TypeVar("T")
 _SECTIONS: dict[str, type] = {"loop": LoopPlan, "augmentation": Augmentation}
@@ -33,6 +33,14 @@ def read_plan_file(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ConfigurationError(f"{path.name}: keys and values are expected")
     return raw
+
+
+def plan_record(plan: Any) -> dict[str, Any]:
+    """A plan as records hold it: of weights to start from only the file's name, as packages are passed on."""
+    record = asdict(plan)
+    if record.get("pretrained"):
+        record["pretrained"] = record["pretrained"].name
+    return record
 
 
 def make_plan(kind: type[T], raw: Mapping[str, Any]) -> T:
@@ -58,6 +66,8 @@ def make_plan(kind: type[T], raw: Mapping[str, Any]) -> T:
             continue
         default = known[name].default
         given[name] = tuple(value) if isinstance(value, list) else value
+        if "Path" in str(known[name].type) and isinstance(value, str):
+            given[name] = Path(value)
         if default is MISSING or default is None:
             continue
         if not _fits(given[name], default):

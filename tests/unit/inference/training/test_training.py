@@ -105,6 +105,16 @@ def test_a_classifier_learns_and_its_package_holds_what_was_judged(classes, tmp_
     build_network("small-cnn", **manifest.adapter.parameters).load_state_dict(weights)
 
 
+def test_a_record_names_the_weights_to_start_from_without_their_folder(classes, tmp_path):
+    start = build_network("small-cnn", classes=2, widths=[8, 16])
+    torch.save(start.state_dict(), tmp_path / "start.pt")
+    plan = {**CLASSIFIER, "pretrained": str(tmp_path / "start.pt"), "loop": {"epochs": 1}}
+    train_package(classes, tmp_path / "package", TEXT, plan, report=lambda line: None)
+    record = (tmp_path / "package" / "training.json").read_text()
+    assert json.loads(record)["plan"]["pretrained"] == "start.pt"
+    assert str(tmp_path) not in record
+
+
 def test_a_training_that_was_broken_off_ends_as_an_unbroken_one(classes, tmp_path):
     def broken(line):
         if line.startswith("epoch 3/"):
