@@ -67,6 +67,7 @@ class RealOrthanc(Child):
 
     def resume(self):
         """Start it again on the same data and ports."""
+        self.http.close()
         self.start(*self._started_with)
 
     def stop(self, limit_s=20):
